@@ -1,0 +1,48 @@
+/** Addresses as the operator writes them: `ip:port`, `[ip6]:port`. */
+
+/** An address to listen on, or that is listened on. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+const IPV6 = /^\[[\da-f:.]*:[\da-f:.]*\]$/i;
+const CLIENT = /^(?:[\d.]+|\[[\da-f:.%\w]+\]):\d{1,5}$/i;
+
+/** The address as text; of an IPv4 address in IPv6 form (`::ffff:127.0.0.1`), the IPv4 address. */
+export function formatAddress(hostname: string, port: number): string {
+  if (hostname.startsWith("::ffff:") && hostname.includes(".")) hostname = hostname.slice(7);
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** Whether the text has the form of a client's address; to tell swapped arguments from a client that is gone. */
+export function isClientAddress(text: string): boolean {
+  return CLIENT.test(text);
+}
+
+/** Whether the address stands for all interfaces. */
+export function isWildcard(hostname: string): boolean {
+  return hostname === "::" || hostname === "0.0.0.0";
+}
+
+/** Whether this is the address of a client on this machine. */
+function isLoopback(client: string): boolean {
+  return client.startsWith("127.") || client.startsWith("[::1]");
+}
+
+/** The IP address in a `Host` header, brackets included, or undefined where it is a name. */
+function literalOf(host: string): string | undefined {
+  const hostname = host.replace(/:\d*$/, "");
+  return IPV4.test(hostname) || IPV6.test(hostname) ? hostname : undefined;
+}
+
+/** The address asked, as well as can be told: see `serverAddress` of the request dictionary. */
+export function serverAddress(listening: Address, host: string | null, client: string): string {
+  const { hostname, port } = listening;
+  if (!isWildcard(hostname)) return formatAddress(hostname, port);
+  const literal = host === null ? undefined : literalOf(host);
+  if (literal !== undefined) return `${literal}:${port}`;
+  if (isLoopback(client)) return client.startsWith("[") ? `[::1]:${port}` : `127.0.0.1:${port}`;
+  return formatAddress(hostname, port);
+}

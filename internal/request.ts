@@ -1,0 +1,243 @@
+/** The `request` dictionary: a lazy view on a Fetch `Request`. */
+
+import type { RequestDictionary, RequestFields } from "../callbacks.ts";
+import { type Address, formatAddress, serverAddress } from "./address.ts";
+import { headerOf } from "./headers.ts";
+
+/** Thrown into a callback that uses a request which cannot be understood; the answer is 400. */
+export class BadRequest extends Error {
+  override name = "BadRequest";
+}
+
+// What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which the
+// runtime puts together from this header and the target as they came.
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?$/i;
+
+/**
+ * The target of a request: path and query, as sent.
+ *
+ * @throws {BadRequest} If the `Host` header is no host
+ */
+export function targetOf(request: Request): string {
+  const host = headerOf(request, "host");
+  if (host !== null && !HOST.test(host)) throw new BadRequest("The Host header is no host");
+  const { url } = request;
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  return start < 0 ? "" : url.slice(start);
+}
+
+/** The address of the client, or `""` where there is none (a `Request` that came by no connection). */
+export function clientAddressOf(info: Deno.ServeHandlerInfo | undefined): string {
+  const address = info?.remoteAddr;
+  return address !== undefined && "hostname" in address ? formatAddress(address.hostname, address.port) : "";
+}
+
+/** Whether the request brings a body that the runtime hands over. */
+export function hasBody(request: Request): boolean {
+  if (request.method === "GET" || request.method === "HEAD") return false;
+  const length = headerOf(request, "content-length");
+  if (length !== null) return length !== "0";
+  // HTTP/2, which has no Host header, may send a body without announcing it.
+  return headerOf(request, "transfer-encoding") !== null || headerOf(request, "host") === null;
+}
+
+/** A dictionary without a prototype that, unlike `Object.create(null)`, the engine keeps fast. */
+const Pars = function () {} as unknown as new () => Record<string, string>;
+Pars.prototype = Object.create(null);
+
+function parse(query: string): Record<string, string> {
+  const pars = new Pars();
+  if (/[%+]/.test(query)) {
+    for (const [name, value] of new URLSearchParams(query)) pars[name] = value;
+  } else {
+    // Nothing to decode: a fraction of the cost.
+    for (const pair of query.split("&")) {
+      const equals = pair.indexOf("=");
+      if (equals >= 0) pars[pair.slice(0, equals)] = pair.slice(equals + 1);
+      else if (pair !== "") pars[pair] = "";
+    }
+  }
+  return pars;
+}
+
+/** The fields, each made when it is first read. */
+class Fields implements RequestFields {
+  private target: string | undefined;
+  private query = -1;
+  private parsed: Record<string, string> | undefined;
+  private client: string | undefined;
+
+  constructor(
+    readonly request: Request,
+    private readonly info: Deno.ServeHandlerInfo | undefined,
+    private readonly listening: Address,
+    private bytes: Uint8Array<ArrayBuffer> | undefined,
+  ) {}
+
+  get method() {
+    return this.request.method;
+  }
+
+  get uri() {
+    const target = this.split();
+    return this.query < 0 ? target : target.slice(0, this.query);
+  }
+
+  get pars() {
+    if (this.parsed === undefined) {
+      const target = this.split();
+      this.parsed = this.query < 0 ? new Pars() : parse(target.slice(this.query + 1));
+    }
+    return this.parsed;
+  }
+
+  get clientAddress() {
+    return this.client ??= clientAddressOf(this.info);
+  }
+
+  get serverAddress() {
+    return serverAddress(this.listening, headerOf(this.request, "host"), this.clientAddress);
+  }
+
+  get data() {
+    return this.bytes ??= new Uint8Array(0);
+  }
+
+  get headers() {
+    return this.request.headers;
+  }
+
+  get signal() {
+    return this.request.signal;
+  }
+
+  get raw() {
+    this.split();
+    return this.request;
+  }
+
+  text() {
+    return this.body().text();
+  }
+
+  json() {
+    return this.body().json();
+  }
+
+  formData() {
+    return this.body().formData();
+  }
+
+  /** The data in the clothes of a Fetch body, which knows how to decode it. */
+  private body(): Response {
+    const contentType = headerOf(this.request, "content-type");
+    return new Response(this.data, contentType === null ? {} : { headers: { "content-type": contentType } });
+  }
+
+  private split(): string {
+    if (this.target === undefined) {
+      this.target = targetOf(this.request);
+      this.query = this.target.indexOf("?");
+    }
+    return this.target;
+  }
+}
+
+// The keys a dictionary shows in front of the headers and behind them, in the operator's order.
+const BEFORE = ["method", "uri", "pars", "clientAddress", "serverAddress"];
+const AFTER = ["data"];
+/** What else is no header. */
+const HIDDEN = ["headers", "signal", "raw", "text", "json", "formData"];
+
+const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
+
+function isField(key: string): key is keyof RequestFields {
+  return BEFORE.includes(key) || AFTER.includes(key) || HIDDEN.includes(key);
+}
+
+function keysOf(fields: Fields): string[] {
+  return [...BEFORE, ...Array.from(fields.headers.keys()).filter((name) => !isField(name)), ...AFTER];
+}
+
+/** The header of a key, in any letter case. What cannot be the name of a header is just absent. */
+function header(fields: Fields, key: string): string | undefined {
+  const name = key.toLowerCase();
+  return TOKEN.test(name) ? headerOf(fields.request, name) ?? undefined : undefined;
+}
+
+function read(fields: Fields, key: string): unknown {
+  // One case each, which the engine can see through; a Set and a computed key cost several times that.
+  switch (key) {
+    case "method":
+      return fields.method;
+    case "uri":
+      return fields.uri;
+    case "pars":
+      return fields.pars;
+    case "clientAddress":
+      return fields.clientAddress;
+    case "serverAddress":
+      return fields.serverAddress;
+    case "data":
+      return fields.data;
+    case "headers":
+      return fields.headers;
+    case "signal":
+      return fields.signal;
+    case "raw":
+      return fields.raw;
+    case "text":
+      return fields.text.bind(fields);
+    case "json":
+      return fields.json.bind(fields);
+    case "formData":
+      return fields.formData.bind(fields);
+    default:
+      return header(fields, key) ?? Object.prototype[key as never];
+  }
+}
+
+function snapshot(fields: Fields): Record<string, unknown> {
+  return Object.fromEntries(keysOf(fields).map((key) => [key, read(fields, key)]));
+}
+
+const dictionary: ProxyHandler<Fields> = {
+  get(fields, key) {
+    if (typeof key === "string") return read(fields, key);
+    return key === Symbol.for("Deno.customInspect") || key === Symbol.for("nodejs.util.inspect.custom")
+      ? (inspect: typeof Deno.inspect, options: Deno.InspectOptions) => inspect(snapshot(fields), options)
+      : undefined;
+  },
+  has(fields, key) {
+    return typeof key === "string" && (isField(key) || header(fields, key) !== undefined);
+  },
+  ownKeys: keysOf,
+  getOwnPropertyDescriptor(fields, key) {
+    if (typeof key !== "string") return undefined;
+    const value = HIDDEN.includes(key) ? undefined : isField(key) ? read(fields, key) : header(fields, key);
+    if (value === undefined) return undefined;
+    return { value, enumerable: true, configurable: true, writable: false };
+  },
+  // Read-only: assignments, `delete` and `Object.defineProperty` throw a TypeError.
+  set: () => false,
+  defineProperty: () => false,
+  deleteProperty: () => false,
+  getPrototypeOf: () => Object.prototype,
+};
+
+/**
+ * The dictionary of a request.
+ *
+ * @param request As `Deno.serve` hands it over
+ * @param info As `Deno.serve` hands it over
+ * @param listening Where the server listens
+ * @param data The body, already read; absent without one
+ */
+export function requestDictionary(
+  request: Request,
+  info: Deno.ServeHandlerInfo | undefined,
+  listening: Address,
+  data?: Uint8Array<ArrayBuffer>,
+): RequestDictionary {
+  return new Proxy(new Fields(request, info, listening, data), dictionary) as unknown as RequestDictionary;
+}

@@ -1,0 +1,164 @@
+/** The `response` dictionary, and the Fetch `Response` made of it. */
+
+import { STATUS_TEXT } from "@std/http/status";
+import type { HeaderValue, ResponseData, ResponseDictionary } from "../callbacks.ts";
+
+/** What a header value may not have: control characters, which crash the runtime, and what is beyond a byte. */
+const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** The dictionary a callback starts from. */
+export function responseDictionary(): ResponseDictionary {
+  return { statusCode: 404, statusReason: "Not Found", data: "" };
+}
+
+/** An answer of the server's own: the status and, for a person at the other end, one line. */
+export function refusal(status: number, detail?: string, headers: Record<string, string> = {}): Response {
+  const line = `${status} ${STATUS_TEXT[status]}`;
+  return new Response(detail === undefined ? `${line}\n` : `${line}: ${detail}\n`, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  });
+}
+
+function headerText(name: string, value: unknown): string {
+  if (typeof value !== "string") {
+    if (typeof value !== "number" && typeof value !== "boolean") {
+      throw new TypeError(`Cannot send the header "${name}": its value is ${kindOf(value)}, not a string`);
+    }
+    value = String(value);
+  }
+  if (UNSENDABLE.test(value as string)) {
+    throw new TypeError(`Cannot send the header "${name}": its value has a control character or one beyond Latin-1`);
+  }
+  return value as string;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
+  return Array.isArray(value) ? "a list" : `an object (${value.constructor?.name ?? "without a prototype"})`;
+}
+
+function isDictionary(value: unknown): value is Partial<ResponseDictionary> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isData(data: unknown): data is ResponseData {
+  return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob ||
+    data instanceof ReadableStream;
+}
+
+/** Headers by their names in lower case, so that of two letter cases the later one is sent. */
+type HeaderFields = Record<string, HeaderValue | undefined>;
+
+function merge(fields: HeaderFields, headers: ResponseDictionary["headers"]): void {
+  if (headers === undefined) return;
+  if (typeof headers !== "object" || headers === null) {
+    throw new TypeError(`Cannot send \`headers\`: it is ${kindOf(headers)}, not a dictionary`);
+  }
+  if (headers instanceof Headers) {
+    for (const [name, value] of headers) fields[name] = name === "set-cookie" ? headers.getSetCookie() : value;
+  } else {
+    for (const [name, value] of Object.entries(headers)) fields[name.toLowerCase()] = value;
+  }
+}
+
+function toHeaders(fields: HeaderFields): Headers {
+  const headers = new Headers();
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    for (const item of Array.isArray(value) ? value : [value]) headers.append(name, headerText(name, item));
+  }
+  return headers;
+}
+
+function typeOf(text: string): string {
+  return /^\s*</.test(text) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8";
+}
+
+function fromDictionary(dictionary: Partial<ResponseDictionary>, method: string): Response {
+  let status = 404;
+  let data: unknown = "";
+  let contentType: HeaderValue | undefined;
+  let fields: HeaderFields | undefined;
+  for (const key in dictionary) {
+    const value = dictionary[key];
+    switch (key) {
+      case "statusCode":
+        status = value as number;
+        break;
+      case "statusReason":
+        break;
+      case "data":
+        data = value ?? "";
+        break;
+      case "headers":
+        merge(fields ??= Object.create(null) as HeaderFields, value as ResponseDictionary["headers"]);
+        break;
+      case "Content-Type":
+      case "content-type":
+        contentType = value as HeaderValue | undefined;
+        break;
+      default:
+        (fields ??= Object.create(null) as HeaderFields)[key.toLowerCase()] = value as HeaderValue | undefined;
+    }
+  }
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(`Cannot answer with statusCode ${Deno.inspect(status)}: it takes an integer from 200 to 599`);
+  }
+  if (!isData(data)) {
+    throw new TypeError(`Cannot send \`data\`: it is ${kindOf(data)}, not a string, bytes, a Blob or a ReadableStream`);
+  }
+  contentType ??= fields?.["content-type"] ?? (typeof data === "string" && data !== "" ? typeOf(data) : undefined);
+  let headers: ResponseInit["headers"];
+  if (fields !== undefined) {
+    fields["content-type"] = contentType;
+    headers = toHeaders(fields);
+  } else if (contentType !== undefined) {
+    // What most answers are: a form that the runtime takes faster.
+    headers = { "content-type": headerText("content-type", contentType) };
+  }
+  const bodiless = status === 204 || status === 205 || status === 304 ||
+    (method === "HEAD" && data instanceof ReadableStream);
+  if (bodiless) discard(data);
+  return new Response(bodiless ? null : data as BodyInit, { status, headers: headers as HeadersInit });
+}
+
+/** A stream that is not sent is told so, that its source can close. */
+function discard(data: unknown): void {
+  if (data instanceof ReadableStream && !data.locked) data.cancel().catch(() => {});
+}
+
+function checked(response: Response): Response {
+  if (response.type === "error" || response.status < 200) {
+    throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
+  }
+  if (response.bodyUsed) {
+    throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
+  }
+  for (const [name, value] of response.headers) headerText(name, value);
+  return response;
+}
+
+/**
+ * The Fetch `Response` for what `onHTTPRequest` returned.
+ *
+ * @param method Of the request: `HEAD` gets no body
+ * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
+ * @throws {RangeError} If its status cannot be sent
+ */
+export function toResponse(answer: unknown, method: string): Response {
+  try {
+    if (isDictionary(answer)) return fromDictionary(answer, method);
+    if (answer instanceof Response) return checked(answer);
+  } catch (error) {
+    discard((answer as Partial<ResponseDictionary>).data);
+    throw error;
+  }
+  throw new TypeError(
+    `Cannot answer: onHTTPRequest returned ${kindOf(answer)}, not a response dictionary or a Response`,
+  );
+}
