@@ -2,7 +2,9 @@
 
 /** An address to listen on, or that is listened on. */
 export interface Address {
+  /** An IP address, without brackets. */
   readonly hostname: string;
+  /** The TCP port. */
   readonly port: number;
 }
 
