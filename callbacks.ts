@@ -66,7 +66,7 @@ export interface RequestFields {
    * @throws {TypeError} (rejects) where the body is no form.
    */
   formData(): Promise<FormData>;
-  /** Aborts when the client is gone. */
+  /** Aborts when the client is gone; in Deno 2 also when the answer has been delivered. */
   readonly signal: AbortSignal;
   /** The Fetch `Request` underneath. Its body is already taken: it is `data`. */
   readonly raw: Request;

@@ -128,6 +128,11 @@ class Fields implements RequestFields {
     return this.body().formData();
   }
 
+  /** `console.log` looks behind a Proxy, and is shown what the Proxy shows. */
+  [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions) {
+    return inspect(Object.fromEntries(keysOf(this).map((key) => [key, read(this, key)])), options);
+  }
+
   /** The data in the clothes of a Fetch body, which knows how to decode it. */
   private body(): Response {
     const contentType = headerOf(this.request, "content-type");
@@ -197,17 +202,8 @@ function read(fields: Fields, key: string): unknown {
   }
 }
 
-function snapshot(fields: Fields): Record<string, unknown> {
-  return Object.fromEntries(keysOf(fields).map((key) => [key, read(fields, key)]));
-}
-
 const dictionary: ProxyHandler<Fields> = {
-  get(fields, key) {
-    if (typeof key === "string") return read(fields, key);
-    return key === Symbol.for("Deno.customInspect") || key === Symbol.for("nodejs.util.inspect.custom")
-      ? (inspect: typeof Deno.inspect, options: Deno.InspectOptions) => inspect(snapshot(fields), options)
-      : undefined;
-  },
+  get: (fields, key) => typeof key === "string" ? read(fields, key) : undefined,
   has(fields, key) {
     return typeof key === "string" && (isField(key) || header(fields, key) !== undefined);
   },

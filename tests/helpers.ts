@@ -1,0 +1,96 @@
+/** What the tests share: a server on a free loopback port, and clients that send exactly what they are told. */
+
+import { type Callbacks, WebServer, type WebServerParameters } from "../mod.ts";
+
+/** A running server, and what its callbacks could not do. */
+export interface Subject extends AsyncDisposable {
+  readonly server: WebServer;
+  readonly url: string;
+  readonly port: number;
+  /** What `onError` was told: the callback, and the error. */
+  readonly errors: { name: string; error: Error }[];
+}
+
+/** Starts a server on loopback, with `onError` recorded instead of printed. */
+export async function running(
+  callbacks: Callbacks = {},
+  parameters: Partial<Omit<WebServerParameters, "active" | "callbacks">> = {},
+): Promise<Subject> {
+  const errors: Subject["errors"] = [];
+  const server = new WebServer({
+    port: 0,
+    localaddress: "127.0.0.1",
+    callbacks: { onError: (_webServer, error, name) => errors.push({ name, error: error as Error }), ...callbacks },
+    ...parameters,
+  });
+  await server.start();
+  const { port, url } = server.address!;
+  return { server, url, port, errors, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** A server that answers each request with the JSON of what `look` sees in it. */
+export function looking(
+  look: (request: Parameters<NonNullable<Callbacks["onHTTPRequest"]>>[1]) => unknown,
+  parameters?: Parameters<typeof running>[1],
+): Promise<Subject> {
+  return running({ onHTTPRequest: async (_webServer, request) => Response.json(await look(request)) }, parameters);
+}
+
+/** Sends text over TCP as it stands (`\n` becomes CRLF), and returns all that comes back until the server closes. */
+export async function raw(port: number, text: string, hostname = "127.0.0.1"): Promise<string> {
+  using connection = await Deno.connect({ port, hostname });
+  await connection.write(new TextEncoder().encode(text.replaceAll("\n", "\r\n")));
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(65536);
+  let answer = "";
+  for (let read = await connection.read(buffer); read !== null; read = await connection.read(buffer)) {
+    answer += decoder.decode(buffer.subarray(0, read), { stream: true });
+  }
+  return answer;
+}
+
+/** Sends the head of a request that closes its connection; returns the whole answer. */
+export function rawRequest(port: number, line: string, headers: string[] = ["Host: localhost"], hostname?: string) {
+  return raw(port, [`${line} HTTP/1.1`, ...headers, "Connection: close", "", ""].join("\n"), hostname);
+}
+
+/** Resolves with the next event of a kind. */
+export function once<Kind extends keyof WebSocketEventMap>(
+  socket: WebSocket,
+  kind: Kind,
+): Promise<WebSocketEventMap[Kind]> {
+  return new Promise((resolve) => socket.addEventListener(kind, resolve, { once: true }));
+}
+
+/** An open WebSocket to the server. */
+export async function connect(url: string, uri = ""): Promise<WebSocket> {
+  const socket = new WebSocket(new URL(uri, url.replace("http", "ws")));
+  socket.binaryType = "arraybuffer";
+  await once(socket, "open");
+  return socket;
+}
+
+/** Closes a WebSocket and waits until that is done. */
+export async function disconnect(socket: WebSocket, code?: number, reason?: string): Promise<CloseEvent> {
+  const closed = once(socket, "close");
+  socket.close(code, reason);
+  return await closed;
+}
+
+/** A promise to be kept from outside: how a test waits for a callback. */
+export function deferred<Value = void>(): PromiseWithResolvers<Value> {
+  return Promise.withResolvers<Value>();
+}
+
+/** Silences `console` while `body` runs; returns what it would have printed. */
+export async function printed(method: "error" | "warn" | "log", body: () => Promise<unknown>): Promise<unknown[][]> {
+  const lines: unknown[][] = [];
+  const original = console[method];
+  console[method] = (...values: unknown[]) => lines.push(values);
+  try {
+    await body();
+  } finally {
+    console[method] = original;
+  }
+  return lines;
+}
