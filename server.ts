@@ -15,7 +15,6 @@
  */
 
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
-import { isClientAddress } from "./internal/address.ts";
 import { Cooks } from "./internal/cook.ts";
 import { listen, type ListenAddress, listenAddress, type Listener } from "./internal/listener.ts";
 import { checkParameters, defaults, type WebServerParameters } from "./internal/parameters.ts";
@@ -23,7 +22,7 @@ import { headerOf } from "./internal/headers.ts";
 import { Requests } from "./internal/http.ts";
 import { BadRequest } from "./internal/request.ts";
 import { refusal } from "./internal/response.ts";
-import { asksForWebSocket, WebSockets } from "./internal/websocket.ts";
+import { asksForWebSocket, checkClose, WebSockets } from "./internal/websocket.ts";
 
 export type { ListenAddress, WebServerParameters };
 export type { Address } from "./internal/address.ts";
@@ -117,7 +116,7 @@ export class WebServer implements AsyncDisposable {
    * @throws {Deno.errors.NotCapable} (rejects) without `--allow-net`
    */
   start(): Promise<void> {
-    return this.#transition("start", () => this.#apply({ active: true }));
+    return this.#transition("start", () => this.#activate(true));
   }
 
   /**
@@ -125,7 +124,7 @@ export class WebServer implements AsyncDisposable {
    * given five seconds. Nothing happens if it does not run.
    */
   stop(): Promise<void> {
-    return this.#transition("stop", () => this.#apply({ active: false }));
+    return this.#transition("stop", () => this.#activate(false));
   }
 
   /**
@@ -177,7 +176,7 @@ export class WebServer implements AsyncDisposable {
     if (typeof data !== "string") {
       throw new TypeError(`Cannot send text to ${client}: the data is not a string, but a ${typeof data}`);
     }
-    return this.#connection(client)?.send(data) ?? false;
+    return this.#sockets.find(client)?.send(data) ?? false;
   }
 
   /**
@@ -191,7 +190,7 @@ export class WebServer implements AsyncDisposable {
     if (!(data instanceof ArrayBuffer || ArrayBuffer.isView(data))) {
       throw new TypeError(`Cannot send bytes to ${client}: the data is not a Uint8Array, but a ${typeof data}`);
     }
-    return this.#connection(client)?.send(data as Uint8Array<ArrayBuffer>) ?? false;
+    return this.#sockets.find(client)?.send(data as Uint8Array<ArrayBuffer>) ?? false;
   }
 
   /**
@@ -204,18 +203,8 @@ export class WebServer implements AsyncDisposable {
    * @throws {RangeError} If the code may not be sent, or the reason is too long
    */
   webSocketClose(client: string, code = 1000, reason = ""): void {
-    const sendable = Number.isInteger(code) &&
-      (code === 1000 || code === 1001 || code === 1003 || (code >= 1007 && code <= 1014) ||
-        (code >= 3000 && code <= 4999));
-    if (!sendable) {
-      throw new RangeError(
-        `Cannot close with code ${code}: it takes 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999`,
-      );
-    }
-    if (new TextEncoder().encode(reason).length > 123) {
-      throw new RangeError("Cannot close with this reason: it takes up to 123 bytes of UTF-8");
-    }
-    this.#connection(client)?.close(code, reason);
+    checkClose(code, reason);
+    this.#sockets.find(client)?.close(code, reason);
   }
 
   /**
@@ -269,17 +258,6 @@ export class WebServer implements AsyncDisposable {
     }
   }
 
-  #connection(client: string) {
-    const connection = this.#sockets.get(client);
-    if (connection === undefined && !isClientAddress(client)) {
-      throw new TypeError(
-        `Cannot find the client ${Deno.inspect(client, { strAbbreviateSize: 80 })}: it is no address such as ` +
-          `"127.0.0.1:50112". The client is the first argument`,
-      );
-    }
-    return connection;
-  }
-
   #newSockets(): WebSockets {
     return new WebSockets({
       open: (client, uri) => this.#cooks.run("onWebSocketOpen", client, uri),
@@ -302,12 +280,18 @@ export class WebServer implements AsyncDisposable {
     }
   }
 
+  #activate(active: boolean): Promise<void> {
+    this.#refuseIfServed();
+    return this.#apply({ active });
+  }
+
   async #apply(change: Partial<WebServerParameters>): Promise<void> {
     const before = this.#parameters;
     const wanted = Object.freeze({ ...before, ...change });
-    const moved = wanted.port !== before.port || wanted.localaddress !== before.localaddress;
+    const moved = wanted.localaddress !== before.localaddress ||
+      (wanted.port !== before.port && wanted.port !== this.#address?.port);
     if (moved || wanted.active !== before.active) this.#refuseIfServed();
-    if (this.#state !== "running") {
+    if (this.#state === "stopped") {
       if (wanted.active) this.#open(wanted);
       else this.#parameters = wanted;
     } else if (!wanted.active) {
@@ -355,7 +339,7 @@ export class WebServer implements AsyncDisposable {
   ): void {
     this.#listener = listener;
     this.#address = listener.address;
-    this.#parameters = Object.freeze({ ...wanted, active: true });
+    this.#parameters = wanted;
     this.#started("running");
     listener.finished.catch((error) => {
       if (this.#listener !== listener) return;
@@ -367,6 +351,7 @@ export class WebServer implements AsyncDisposable {
   #started(state: "running" | "served"): void {
     this.#sockets = this.#newSockets();
     this.#cooks.reset();
+    this.#parameters = Object.freeze({ ...this.#parameters, active: true });
     this.#state = state;
     this.#cooks.run("onServerStart");
   }

@@ -1,5 +1,6 @@
 /** WebSockets: the handshake, one connection, and the set of them. */
 
+import { isClientAddress } from "./address.ts";
 import { isPromise } from "./cook.ts";
 import { clientAddressOf, targetOf } from "./request.ts";
 import { refusal } from "./response.ts";
@@ -135,6 +136,22 @@ class Connection {
   }
 }
 
+/**
+ * Checks what a close frame is to carry (RFC 6455, sections 5.5 and 7.4).
+ *
+ * @throws {RangeError} If the code may not be sent, or the reason is too long
+ */
+export function checkClose(code: number, reason: string): void {
+  const sendable = code === 1000 || code === 1001 || code === 1003 || (code >= 1007 && code <= 1014) ||
+    (code >= 3000 && code <= 4999);
+  if (!sendable || !Number.isInteger(code)) {
+    throw new RangeError(`Cannot close with code ${code}: it takes 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999`);
+  }
+  if (new TextEncoder().encode(reason).length > 123) {
+    throw new RangeError("Cannot close with this reason: it takes up to 123 bytes of UTF-8");
+  }
+}
+
 /** The connections that came by one listener, by the address of their clients. */
 export class WebSockets {
   readonly #events: WebSocketEvents;
@@ -156,8 +173,20 @@ export class WebSockets {
     return [...this.#open.keys()];
   }
 
-  get(client: string): Connection | undefined {
-    return this.#open.get(client);
+  /**
+   * The connection of a client, or undefined if it is gone.
+   *
+   * @throws {TypeError} If `client` is no address, as happens with swapped arguments
+   */
+  find(client: string): Connection | undefined {
+    const connection = this.#open.get(client);
+    if (connection === undefined && !isClientAddress(client)) {
+      throw new TypeError(
+        `Cannot find the client ${Deno.inspect(client, { strAbbreviateSize: 80 })}: it is no address such as ` +
+          `"127.0.0.1:50112". The client is the first argument`,
+      );
+    }
+    return connection;
   }
 
   /**

@@ -135,6 +135,7 @@ Deno.test("set() of what is already so does nothing", async () => {
   await subject.server.set({ ...subject.server.parameters });
   await subject.server.set({ port: 0, active: true });
   await subject.server.set({ port: undefined as never });
+  await subject.server.set({ port: subject.port });
   assertEquals([log, subject.server.address!.port], [[], subject.port]);
 });
 
