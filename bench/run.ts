@@ -22,8 +22,8 @@ const CONNECTIONS = 32;
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "9" },
-    seconds: { type: "string", default: "2" },
+    rounds: { type: "string", default: "15" },
+    seconds: { type: "string", default: "1" },
   },
 });
 const rounds = Number(values.rounds);

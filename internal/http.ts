@@ -6,6 +6,8 @@ import { type Cooks, Failure, isPromise } from "./cook.ts";
 import { hasBody, requestDictionary } from "./request.ts";
 import { refusal, responseDictionary, toResponse } from "./response.ts";
 
+const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
+
 /** Answers requests, and knows how many answers are under way. */
 export class Requests {
   readonly #cooks: Cooks;
@@ -45,7 +47,6 @@ export class Requests {
   }
 
   #respond(request: Request, dictionary: RequestDictionary): Response | Promise<Response> {
-    if (!this.#cooks.has("onHTTPRequest")) return refusal(404);
     const result = this.#cooks.run("onHTTPRequest", dictionary, responseDictionary());
     return isPromise(result)
       ? Promise.resolve(result).then((settled) => this.#finish(settled, request))
@@ -55,11 +56,11 @@ export class Requests {
   #finish(result: unknown, request: Request): Response {
     if (result instanceof Failure) return refusal(result.status, result.detail);
     if (result === undefined) {
-      this.#cooks.warn("onHTTPRequest returned nothing, so the answer is 404. End it with: return response");
+      if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn(NOTHING);
       return refusal(404);
     }
     try {
-      return toResponse(result, request.method);
+      return toResponse(result, request);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
       return refusal(500);

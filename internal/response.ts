@@ -75,11 +75,16 @@ function toHeaders(fields: HeaderFields): Headers {
   return headers;
 }
 
-function typeOf(text: string): string {
-  return /^\s*</.test(text) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8";
+const HTML = { "content-type": "text/html; charset=utf-8" };
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
+
+/** By its first character that is not white space; the cheap look at the very first one settles most. */
+function typeOf(text: string): typeof HTML {
+  const first = text.charCodeAt(0);
+  return first === 0x3c || (first <= 0x20 && /^\s*</.test(text)) ? HTML : TEXT;
 }
 
-function fromDictionary(dictionary: Partial<ResponseDictionary>, method: string): Response {
+function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Request): Response {
   let status = 404;
   let data: unknown = "";
   let contentType: HeaderValue | undefined;
@@ -112,17 +117,13 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, method: string)
   if (!isData(data)) {
     throw new TypeError(`Cannot send \`data\`: it is ${kindOf(data)}, not a string, bytes, a Blob or a ReadableStream`);
   }
-  contentType ??= fields?.["content-type"] ?? (typeof data === "string" && data !== "" ? typeOf(data) : undefined);
+  contentType ??= fields?.["content-type"];
   let headers: ResponseInit["headers"];
-  if (fields !== undefined) {
-    fields["content-type"] = contentType;
-    headers = toHeaders(fields);
-  } else if (contentType !== undefined) {
-    // What most answers are: a form that the runtime takes faster.
-    headers = { "content-type": headerText("content-type", contentType) };
-  }
+  if (contentType === undefined && typeof data === "string" && data !== "") headers = typeOf(data);
+  else if (contentType !== undefined) headers = { "content-type": headerText("content-type", contentType) };
+  if (fields !== undefined) headers = toHeaders({ ...fields, ...headers });
   const bodiless = status === 204 || status === 205 || status === 304 ||
-    (method === "HEAD" && data instanceof ReadableStream);
+    (data instanceof ReadableStream && request.method === "HEAD");
   if (bodiless) discard(data);
   return new Response(bodiless ? null : data as BodyInit, { status, headers: headers as HeadersInit });
 }
@@ -146,13 +147,13 @@ function checked(response: Response): Response {
 /**
  * The Fetch `Response` for what `onHTTPRequest` returned.
  *
- * @param method Of the request: `HEAD` gets no body
+ * @param request What it answers
  * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
  * @throws {RangeError} If its status cannot be sent
  */
-export function toResponse(answer: unknown, method: string): Response {
+export function toResponse(answer: unknown, request: Request): Response {
   try {
-    if (isDictionary(answer)) return fromDictionary(answer, method);
+    if (isDictionary(answer)) return fromDictionary(answer, request);
     if (answer instanceof Response) return checked(answer);
   } catch (error) {
     discard((answer as Partial<ResponseDictionary>).data);
