@@ -23,11 +23,12 @@ import { Requests } from "./internal/http.ts";
 import { BadRequest } from "./internal/request.ts";
 import { refusal } from "./internal/response.ts";
 import { asksForWebSocket, checkClose, WebSockets } from "./internal/websocket.ts";
+import { within } from "./internal/within.ts";
 
 export type { ListenAddress, WebServerParameters };
 export type { Address } from "./internal/address.ts";
 
-/** Milliseconds that a stop waits for answers under way, for the peers of WebSockets, and for `onServerStop`. */
+/** Milliseconds that a stop waits for answers and callbacks under way, and then for `onServerStop`. */
 const SHUTDOWN_TIMEOUT = 5_000;
 
 /** Where requests come from that came by no listener of ours. */
@@ -243,10 +244,11 @@ export class WebServer implements AsyncDisposable {
   };
 
   /** For `deno serve`, which says by it where it listens; the server is active from then on. */
-  readonly onListen = (address: Deno.NetAddr): void => {
-    this.#address = listenAddress(address.hostname, address.port);
+  readonly onListen = (address: Deno.Addr): void => {
+    // `deno serve` listens on Unix sockets too, which have no address of the operator's kind.
+    if ("hostname" in address) this.#address = listenAddress(address.hostname, address.port);
     this.#started("served");
-    console.log(`${this.name} listens on ${this.#address.url}`);
+    console.log(`${this.name} listens on ${this.#address?.url ?? "a Unix socket"}`);
   };
 
   #accept(request: Request, info: Deno.ServeHandlerInfo | undefined): Response {
@@ -360,7 +362,6 @@ export class WebServer implements AsyncDisposable {
     const listener = this.#listener!;
     this.#state = "stopping";
     await within(SHUTDOWN_TIMEOUT, Promise.all([this.#sockets.close(1001, "The server stops"), this.#requests.idle()]));
-    this.#sockets.drop();
     // An answer that is just given reaches the socket one turn of the event loop later.
     await new Promise((resolve) => setTimeout(resolve, 0));
     this.#listener = undefined;
@@ -370,12 +371,4 @@ export class WebServer implements AsyncDisposable {
     this.#parameters = Object.freeze({ ...this.#parameters, active: false });
     this.#state = "stopped";
   }
-}
-
-/** Waits for a promise, but not longer than so many milliseconds. */
-async function within(milliseconds: number, promise: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }

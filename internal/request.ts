@@ -11,19 +11,24 @@ export class BadRequest extends Error {
 
 // What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which the
 // runtime puts together from this header and the target as they came.
-const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?$/i;
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
 
 /**
  * The target of a request: path and query, as sent.
  *
- * @throws {BadRequest} If the `Host` header is no host
+ * @throws {BadRequest} If the host, in its header or in a target of absolute form, is none
  */
 export function targetOf(request: Request): string {
   const host = headerOf(request, "host");
-  if (host !== null && !HOST.test(host)) throw new BadRequest("The Host header is no host");
   const { url } = request;
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  return start < 0 ? "" : url.slice(start);
+  const behindScheme = url.slice(url.indexOf("//") + 2);
+  const end = behindScheme.search(/[/?#]/);
+  const authority = end < 0 ? behindScheme : behindScheme.slice(0, end);
+  if (!HOST.test(authority) || (host !== null && host !== authority && host !== "" && !HOST.test(host))) {
+    throw new BadRequest("The host is none");
+  }
+  // Without a path it is "/" (RFC 9112, section 3.2.2).
+  return behindScheme[end] === "/" ? behindScheme.slice(end) : `/${end < 0 ? "" : behindScheme.slice(end)}`;
 }
 
 /** The address of the client, or `""` where there is none (a `Request` that came by no connection). */
@@ -63,10 +68,10 @@ function parse(query: string): Record<string, string> {
 /** The fields, each made when it is first read. */
 class Fields implements RequestFields {
   // Declared only: most requests never have them, and every request would pay for setting them up.
-  private declare target?: string;
-  private declare query: number;
-  private declare parsed?: Record<string, string>;
-  private declare client?: string;
+  declare private target?: string;
+  declare private query: number;
+  declare private parsed?: Record<string, string>;
+  declare private client?: string;
 
   constructor(
     readonly request: Request,
@@ -215,10 +220,12 @@ const dictionary: ProxyHandler<Fields> = {
     if (value === undefined) return undefined;
     return { value, enumerable: true, configurable: true, writable: false };
   },
-  // Read-only: assignments, `delete` and `Object.defineProperty` throw a TypeError.
+  // Read-only: assignments, `delete`, `Object.defineProperty` and `Object.freeze` throw a TypeError.
   set: () => false,
   defineProperty: () => false,
   deleteProperty: () => false,
+  preventExtensions: () => false,
+  setPrototypeOf: () => false,
   getPrototypeOf: () => Object.prototype,
 };
 

@@ -4,6 +4,7 @@ import { isClientAddress } from "./address.ts";
 import { isPromise } from "./cook.ts";
 import { clientAddressOf, targetOf } from "./request.ts";
 import { refusal } from "./response.ts";
+import { within } from "./within.ts";
 
 /** What the connections tell the server. A promise that comes back is waited for before the next callback of that client. */
 export interface WebSocketEvents {
@@ -15,6 +16,8 @@ export interface WebSocketEvents {
 
 /** Seconds without a sign of life after which the runtime gives a peer up; it asks for one at half of it. */
 const IDLE_TIMEOUT = 30;
+/** Milliseconds for a peer to answer the close of a server that stops: a phone that sleeps never does. */
+const CLOSE_TIMEOUT = 1_000;
 /** RFC 6455, section 7.4.1: a connection that ended without a close. */
 const ABNORMAL = 1006;
 
@@ -225,15 +228,17 @@ export class WebSockets {
     return this.#open.size === 0 && this.#finishing === 0;
   }
 
-  /** Closes every connection, and takes no more; resolves when all peers have answered and all callbacks have settled. */
+  /**
+   * Closes every connection, and takes no more. Peers that do not answer in time are taken for gone; resolves when all
+   * callbacks have settled.
+   */
   async close(code: number, reason: string): Promise<void> {
     this.#closed = true;
     for (const connection of [...this.#open.values()]) connection.close(code, reason);
-    if (!this.#empty) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
-  }
-
-  /** Reports those as closed whose peers have not answered. */
-  drop(): void {
+    if (this.#empty) return;
+    const empty = new Promise<void>((resolve) => this.#whenEmpty = resolve);
+    await within(CLOSE_TIMEOUT, empty);
     for (const connection of [...this.#open.values()]) connection.finish();
+    await empty;
   }
 }

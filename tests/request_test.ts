@@ -114,6 +114,8 @@ Deno.test("request cannot be written to", async () => {
       () => Object.assign(request, { uri: "/other" }),
       () => Object.defineProperty(request, "uri", { value: "/other" }),
       () => delete (request as Record<string, unknown>)["uri"],
+      () => Object.freeze(request),
+      () => Object.setPrototypeOf(request, null),
     ];
     return attempts.map((attempt) => {
       try {
@@ -124,7 +126,7 @@ Deno.test("request cannot be written to", async () => {
       }
     });
   });
-  assertEquals(await (await fetch(subject.url)).json(), ["TypeError", "TypeError", "TypeError"]);
+  assertEquals(await (await fetch(subject.url)).json(), Array(5).fill("TypeError"));
 });
 
 Deno.test("headers, signal and raw are those of the Fetch request", async () => {
@@ -252,6 +254,13 @@ Deno.test("an invalid Host answers 400 as soon as uri, pars or raw is used, and 
   assertEquals([subject.errors, subject.server.info().errors], [[], 0]);
 });
 
+Deno.test("a target of absolute form whose host is none answers 400", async () => {
+  await using subject = await looking(({ uri }) => uri);
+  for (const target of ["http://a\\b/x", "http://user@a/x", "http://a:b/x", "http://<a>/x"]) {
+    assertMatch(await rawRequest(subject.port, `GET ${target}`, ["Host: a"]), /^HTTP\/1.1 400 /, target);
+  }
+});
+
 Deno.test("an invalid Host answers 400 from an async callback too", async () => {
   await using subject = await looking(async (request) => {
     await Promise.resolve();
@@ -278,6 +287,8 @@ Deno.test("uri is the path as sent, with every usual Host and target", async () 
   assertEquals(await uriOf("/x"), ["/x", {}]);
   assertEquals(await uriOf("//evil/x", "Host: a"), ["//evil/x", {}]);
   assertEquals(await uriOf("http://other/x?y=1", "Host: a"), ["/x", { y: "1" }]);
+  assertEquals(await uriOf("http://other?x/y=1", "Host: a"), ["/", { "x/y": "1" }]);
+  assertEquals(await uriOf("http://other", "Host: a"), ["/", {}]);
 });
 
 Deno.test("headers can be read for as long as an async callback runs", async () => {

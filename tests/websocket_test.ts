@@ -280,3 +280,17 @@ Deno.test("stop() closes WebSockets with 1001, and reports each close before onS
   assertEquals(log, [1001, 1001, "stop"]);
   assertEquals(subject.server.webSocketConnections, []);
 });
+
+Deno.test("stop() does not wait for long for a peer that never answers, and reports it closed with 1001", async () => {
+  const opened = deferred();
+  const codes: number[] = [];
+  await using subject = await running({
+    onWebSocketOpen: () => opened.resolve(),
+    onWebSocketClose: (_webServer, _client, code) => codes.push(code),
+  });
+  using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
+  await connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
+  await opened.promise;
+  await subject.server.stop();
+  assertEquals([codes, subject.server.webSocketConnections], [[1001], []]);
+});
