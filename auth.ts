@@ -97,6 +97,6 @@ export function authenticateBasic(token: string | null | undefined, userPassword
   const sent = typeof token === "string" ? credentials(token) : undefined;
   if (sent === undefined) return false;
   const password = passwordOf(sent.user, userPasswords);
-  const same = equal(sent.password, password ?? "");
+  const same = equal(sent.password, typeof password === "string" ? password : "");
   return same && typeof password === "string";
 }

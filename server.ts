@@ -17,7 +17,7 @@
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
 import { Cooks } from "./internal/cook.ts";
 import { listen, type ListenAddress, listenAddress, type Listener } from "./internal/listener.ts";
-import { checkParameters, defaults, type WebServerParameters } from "./internal/parameters.ts";
+import { checkParameters, defaults, type ParameterChange, type WebServerParameters } from "./internal/parameters.ts";
 import { headerOf } from "./internal/headers.ts";
 import { Requests } from "./internal/http.ts";
 import { BadRequest } from "./internal/request.ts";
@@ -25,7 +25,7 @@ import { refusal } from "./internal/response.ts";
 import { asksForWebSocket, checkClose, WebSockets } from "./internal/websocket.ts";
 import { within } from "./internal/within.ts";
 
-export type { ListenAddress, WebServerParameters };
+export type { ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/address.ts";
 
 /** Milliseconds that a stop waits for answers and callbacks under way, and then for `onServerStop`. */
@@ -70,7 +70,7 @@ export class WebServer implements AsyncDisposable {
   #address: ListenAddress | undefined;
   #transitions: Promise<unknown> = Promise.resolve();
   readonly #cooks = new Cooks(this);
-  readonly #requests = new Requests(this.#cooks);
+  #requests = new Requests(this.#cooks);
   #sockets = this.#newSockets();
 
   /**
@@ -80,7 +80,7 @@ export class WebServer implements AsyncDisposable {
    * @throws {TypeError} If there is no such parameter, or its value is of the wrong type
    * @throws {RangeError} If its value is out of range
    */
-  constructor(parameters: Partial<Omit<WebServerParameters, "active">> = {}) {
+  constructor(parameters: Omit<ParameterChange, "active"> = {}) {
     const given: Partial<WebServerParameters> = checkParameters(parameters);
     if (given.active) {
       throw new TypeError('Cannot set parameter "active" when making a server: call start(), or set({ active: true })');
@@ -121,8 +121,9 @@ export class WebServer implements AsyncDisposable {
   }
 
   /**
-   * Stops the server: turns `active` off. New requests are refused, WebSockets closed with 1001, answers under way
-   * given five seconds. Nothing happens if it does not run.
+   * Stops the server: turns `active` off. New requests are refused, WebSockets closed with 1001, and async callbacks and their
+   * answers given five seconds; what a callback that is not async has handed over to be sent may be cut. Nothing happens
+   * if the server does not run.
    */
   stop(): Promise<void> {
     return this.#transition("stop", () => this.#activate(false));
@@ -152,8 +153,17 @@ export class WebServer implements AsyncDisposable {
    * @throws {RangeError} (rejects) if its value is out of range; nothing is changed then
    * @throws {Error} (rejects) as `start` does; nothing is changed then
    */
-  set(change: Partial<WebServerParameters>): Promise<void> {
-    return this.#transition("set", () => this.#apply(checkParameters(change)));
+  set(change: ParameterChange): Promise<void> {
+    let checked: () => Partial<WebServerParameters>;
+    try {
+      const now = checkParameters(change);
+      checked = () => now;
+    } catch (error) {
+      checked = () => {
+        throw error;
+      };
+    }
+    return this.#transition("set", async () => await this.#apply(checked()));
   }
 
   /** Stops the server at the end of an `await using` block. */
@@ -272,7 +282,7 @@ export class WebServer implements AsyncDisposable {
   /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
   #transition(name: string, step: () => Promise<void>): Promise<void> {
     const result = this.#transitions.then(step);
-    this.#transitions = result.catch((error) => this.#cooks.report(error, name, error.message));
+    this.#transitions = result.catch((error) => this.#cooks.report(error, name));
     return result;
   }
 
@@ -345,13 +355,14 @@ export class WebServer implements AsyncDisposable {
     this.#started("running");
     listener.finished.catch((error) => {
       if (this.#listener !== listener) return;
-      this.#cooks.report(error, "restart", `The listener ended: ${error.message}. Listening again`);
+      this.#cooks.report(new Error(`The listener ended, and is opened again: ${error.message}`), "restart");
       this.restart();
     });
   }
 
   #started(state: "running" | "served"): void {
     this.#sockets = this.#newSockets();
+    this.#requests = new Requests(this.#cooks);
     this.#cooks.reset();
     this.#parameters = Object.freeze({ ...this.#parameters, active: true });
     this.#state = state;
@@ -366,9 +377,9 @@ export class WebServer implements AsyncDisposable {
     await new Promise((resolve) => setTimeout(resolve, 0));
     this.#listener = undefined;
     await listener.close();
+    this.#parameters = Object.freeze({ ...this.#parameters, active: false });
     await within(SHUTDOWN_TIMEOUT, Promise.resolve(this.#cooks.run("onServerStop")));
     this.#address = undefined;
-    this.#parameters = Object.freeze({ ...this.#parameters, active: false });
     this.#state = "stopped";
   }
 }

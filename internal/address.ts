@@ -9,7 +9,6 @@ export interface Address {
 }
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
-const IPV6 = /^\[[\da-f:.]*:[\da-f:.]*\]$/i;
 const CLIENT = /^(?:[\d.]+|\[[\da-f:.%\w]+\]):\d{1,5}$/i;
 
 /** The address as text; of an IPv4 address in IPv6 form (`::ffff:127.0.0.1`), the IPv4 address. */
@@ -36,7 +35,9 @@ function isLoopback(client: string): boolean {
 /** The IP address in a `Host` header, brackets included, or undefined where it is a name. */
 function literalOf(host: string): string | undefined {
   const hostname = host.replace(/:\d*$/, "");
-  return IPV4.test(hostname) || IPV6.test(hostname) ? hostname : undefined;
+  return IPV4.test(hostname) || (hostname.startsWith("[") && URL.canParse(`http://${hostname}/`))
+    ? hostname
+    : undefined;
 }
 
 /** The address asked, as well as can be told: see `serverAddress` of the request dictionary. */

@@ -9,9 +9,20 @@ export class Failure {
   constructor(readonly status: 400 | 500, readonly detail?: string) {}
 }
 
+const METHODS = ["start", "stop", "restart", "set"];
+
 /** Whether a callback's result is to be waited for. */
-export function isPromise(value: unknown): value is PromiseLike<unknown> {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Prints what went wrong, even what throws when it is looked at. */
+function print(line: string, ...error: unknown[]): void {
+  try {
+    console.error(line, ...error);
+  } catch {
+    console.error(line, "an error that cannot be shown");
+  }
 }
 
 type Arguments<Name extends keyof Callbacks> = NonNullable<Callbacks[Name]> extends
@@ -38,31 +49,37 @@ export class Cooks {
   }
 
   has(name: keyof Callbacks): boolean {
-    return this.#webServer.parameters.callbacks[name] !== undefined;
+    try {
+      return (this.#webServer.parameters.callbacks[name] ?? null) !== null;
+    } catch {
+      // A getter that throws: run() tells.
+      return true;
+    }
   }
 
   /**
    * Runs a callback: the one place that calls the user's code. Never throws, and its promise never rejects: what goes wrong
-   * is reported and comes back as a Failure.
+   * is reported and comes back as a Failure. What is to be waited for comes back as a Promise of the runtime's own.
    */
   run<Name extends keyof Callbacks>(name: Name, ...args: Arguments<Name>): unknown {
     const { callbacks } = this.#webServer.parameters;
-    const callback = callbacks[name] as ((webServer: WebServer, ...args: unknown[]) => unknown) | undefined;
-    if (callback === undefined) return undefined;
-    this.total++;
     try {
+      const callback = callbacks[name] as ((webServer: WebServer, ...args: unknown[]) => unknown) | null | undefined;
+      if (callback === undefined || callback === null) return undefined;
+      this.total++;
       const result = callback.call(callbacks, this.#webServer, ...args);
-      return isPromise(result) ? Promise.resolve(result).catch((error) => this.#fail(error, name)) : result;
+      if (isThenable(result)) return Promise.resolve(result).catch((error) => this.#fail(error, name, args));
+      return name === "onHTTPRequest" ? result : undefined;
     } catch (error) {
-      return this.#fail(error, name);
+      return this.#fail(error, name, args);
     }
   }
 
-  #fail(error: unknown, name: keyof Callbacks): Failure {
+  #fail(error: unknown, name: keyof Callbacks, args: unknown[]): Failure {
     if (error instanceof BadRequest) return new Failure(400, error.message);
     if (name === "onError") {
-      this.errors++;
-      console.error(`${this.#webServer.name}: onError threw`, error);
+      print(`${this.#webServer.name}: onError threw`, error);
+      print(`${this.#webServer.name}: it was to be told that ${args[1]} failed:`, args[0]);
     } else {
       this.report(error, name);
     }
@@ -70,16 +87,16 @@ export class Cooks {
   }
 
   /**
-   * Counts an error and hands it to `onError`, or prints it.
+   * Counts an error and hands it to `onError`, or prints it. Never throws.
    *
    * @param name The callback or method that failed
-   * @param shown What is printed
    */
-  report(error: unknown, name: string, shown: unknown = error): void {
+  report(error: unknown, name: string): void {
     this.errors++;
-    if (this.#webServer.parameters.callbacks.onError !== undefined) this.run("onError", error, name);
-    else if (typeof shown === "string") console.error(`${this.#webServer.name}: ${shown}`);
-    else console.error(`${this.#webServer.name}: ${name} threw`, shown);
+    if (this.has("onError")) this.run("onError", error, name);
+    // The message of a method's error says it all; for the user's own code, the stack counts.
+    else if (METHODS.includes(name) && error instanceof Error) print(`${this.#webServer.name}: ${error.message}`);
+    else print(`${this.#webServer.name}: ${name} threw`, error);
   }
 
   /** Counts a warning; prints the first, so that a busy server does not fill the terminal with it. */

@@ -2,7 +2,7 @@
 
 import type { RequestDictionary } from "../callbacks.ts";
 import type { Address } from "./address.ts";
-import { type Cooks, Failure, isPromise } from "./cook.ts";
+import { type Cooks, Failure } from "./cook.ts";
 import { hasBody, requestDictionary } from "./request.ts";
 import { refusal, responseDictionary, toResponse } from "./response.ts";
 
@@ -48,8 +48,8 @@ export class Requests {
 
   #respond(request: Request, dictionary: RequestDictionary): Response | Promise<Response> {
     const result = this.#cooks.run("onHTTPRequest", dictionary, responseDictionary());
-    return isPromise(result)
-      ? Promise.resolve(result).then((settled) => this.#finish(settled, request))
+    return result instanceof Promise
+      ? result.then((settled) => this.#finish(settled, request))
       : this.#finish(result, request);
   }
 

@@ -38,6 +38,9 @@ export interface WebServerParameters {
   readonly callbacks: Callbacks;
 }
 
+/** Parameters to change; `undefined` is taken as absent. */
+export type ParameterChange = { readonly [Name in keyof WebServerParameters]?: WebServerParameters[Name] | undefined };
+
 /** What a new operator starts with. */
 export const defaults: WebServerParameters = Object.freeze({
   active: false,
@@ -87,7 +90,7 @@ const CALLBACK_NAMES = [...Object.keys(template), "onError"] as (keyof Callbacks
  * @throws {TypeError} If there is no such parameter, or its value is of the wrong type
  * @throws {RangeError} If its value is out of range
  */
-export function checkParameters(change: Partial<WebServerParameters>): Partial<WebServerParameters> {
+export function checkParameters(change: ParameterChange): Partial<WebServerParameters> {
   if (typeof change !== "object" || change === null) {
     throw new TypeError(`Cannot set parameters to ${Deno.inspect(change)}: they are an object, such as { port: 9980 }`);
   }

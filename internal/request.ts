@@ -13,6 +13,16 @@ export class BadRequest extends Error {
 // runtime puts together from this header and the target as they came.
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
 
+/** The last host that was one: a server is asked by the same name most of the time. */
+let knownHost = "";
+
+function isHost(host: string): boolean {
+  if (host === knownHost) return true;
+  if (!HOST.test(host) || !URL.canParse(`http://${host}/`)) return false;
+  knownHost = host;
+  return true;
+}
+
 /**
  * The target of a request: path and query, as sent.
  *
@@ -24,7 +34,7 @@ export function targetOf(request: Request): string {
   const behindScheme = url.slice(url.indexOf("//") + 2);
   const end = behindScheme.search(/[/?#]/);
   const authority = end < 0 ? behindScheme : behindScheme.slice(0, end);
-  if (!HOST.test(authority) || (host !== null && host !== authority && host !== "" && !HOST.test(host))) {
+  if (!isHost(authority) || (host !== null && host !== authority && host !== "" && !isHost(host))) {
     throw new BadRequest("The host is none");
   }
   // Without a path it is "/" (RFC 9112, section 3.2.2).
@@ -37,13 +47,10 @@ export function clientAddressOf(info: Deno.ServeHandlerInfo | undefined): string
   return address !== undefined && "hostname" in address ? formatAddress(address.hostname, address.port) : "";
 }
 
-/** Whether the request brings a body that the runtime hands over. */
+/** Whether the request may bring a body that the runtime hands over. */
 export function hasBody(request: Request): boolean {
-  if (request.method === "GET" || request.method === "HEAD") return false;
-  const length = headerOf(request, "content-length");
-  if (length !== null) return length !== "0";
-  // HTTP/2, which has no Host header, may send a body without announcing it.
-  return headerOf(request, "transfer-encoding") !== null || headerOf(request, "host") === null;
+  // HTTP/2 may send a body without announcing it, so only this says that there is none.
+  return request.method !== "GET" && request.method !== "HEAD" && headerOf(request, "content-length") !== "0";
 }
 
 /** A dictionary without a prototype that, unlike `Object.create(null)`, the engine keeps fast. */
@@ -53,7 +60,7 @@ Pars.prototype = Object.create(null);
 function parse(query: string): Record<string, string> {
   const pars = new Pars();
   if (/[%+]/.test(query)) {
-    for (const [name, value] of new URLSearchParams(query)) pars[name] = value;
+    for (const [name, value] of new URLSearchParams(`?${query}`)) pars[name] = value;
   } else {
     // Nothing to decode: a fraction of the cost.
     for (const pair of query.split("&")) {
@@ -136,7 +143,11 @@ class Fields implements RequestFields {
 
   /** `console.log` looks behind a Proxy, and is shown what the Proxy shows. */
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions) {
-    return inspect(Object.fromEntries(keysOf(this).map((key) => [key, read(this, key)])), options);
+    try {
+      return inspect(Object.fromEntries(keysOf(this).map((key) => [key, read(this, key)])), options);
+    } catch (error) {
+      return `[request: ${(error as Error).message}]`;
+    }
   }
 
   /** The data in the clothes of a Fetch body, which knows how to decode it. */
@@ -166,14 +177,21 @@ function isField(key: string): key is keyof RequestFields {
   return BEFORE.includes(key) || AFTER.includes(key) || HIDDEN.includes(key);
 }
 
+/** Headers of these names are not there, so that none can pass for a field in another letter case. */
+const RESERVED = new Set([...BEFORE, ...AFTER, ...HIDDEN].map((name) => name.toLowerCase()));
+
 function keysOf(fields: Fields): string[] {
-  return [...BEFORE, ...Array.from(fields.headers.keys()).filter((name) => !isField(name)), ...AFTER];
+  // A Set, since `Headers` has `set-cookie` as often as it was sent.
+  const names = new Set(fields.headers.keys()).difference(RESERVED);
+  return [...BEFORE, ...names, ...AFTER];
 }
 
 /** The header of a key, in any letter case. What cannot be the name of a header is just absent. */
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
-  return TOKEN.test(name) ? headerOf(fields.request, name) ?? undefined : undefined;
+  // A client must not take the place of `toString` and its like by a header.
+  if (RESERVED.has(name) || (name !== key && key in Object.prototype) || !TOKEN.test(name)) return undefined;
+  return headerOf(fields.request, name) ?? undefined;
 }
 
 function read(fields: Fields, key: string): unknown {

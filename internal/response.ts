@@ -55,7 +55,7 @@ type HeaderFields = Record<string, HeaderValue | undefined>;
 
 function merge(fields: HeaderFields, headers: ResponseDictionary["headers"]): void {
   if (headers === undefined) return;
-  if (typeof headers !== "object" || headers === null) {
+  if (!(headers instanceof Headers) && !isDictionary(headers)) {
     throw new TypeError(`Cannot send \`headers\`: it is ${kindOf(headers)}, not a dictionary`);
   }
   if (headers instanceof Headers) {
@@ -102,13 +102,17 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
         break;
       case "headers":
         merge(fields ??= Object.create(null) as HeaderFields, value as ResponseDictionary["headers"]);
+        contentType = fields["content-type"] ?? contentType;
         break;
       case "Content-Type":
       case "content-type":
         contentType = value as HeaderValue | undefined;
         break;
-      default:
-        (fields ??= Object.create(null) as HeaderFields)[key.toLowerCase()] = value as HeaderValue | undefined;
+      default: {
+        const name = key.toLowerCase();
+        if (name === "content-type") contentType = value as HeaderValue | undefined;
+        else (fields ??= Object.create(null) as HeaderFields)[name] = value as HeaderValue | undefined;
+      }
     }
   }
   if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -117,11 +121,19 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
   if (!isData(data)) {
     throw new TypeError(`Cannot send \`data\`: it is ${kindOf(data)}, not a string, bytes, a Blob or a ReadableStream`);
   }
-  contentType ??= fields?.["content-type"];
+  // The Blob's own type is checked as any header is: what is set here, the runtime does not set itself.
+  if (data instanceof Blob && data.type !== "") contentType ??= data.type;
   let headers: ResponseInit["headers"];
-  if (contentType === undefined && typeof data === "string" && data !== "") headers = typeOf(data);
-  else if (contentType !== undefined) headers = { "content-type": headerText("content-type", contentType) };
-  if (fields !== undefined) headers = toHeaders({ ...fields, ...headers });
+  if (fields !== undefined || Array.isArray(contentType)) {
+    if (contentType === undefined && typeof data === "string" && data !== "") {
+      contentType = typeOf(data)["content-type"];
+    }
+    headers = toHeaders({ ...fields, "content-type": contentType });
+  } else if (contentType !== undefined) {
+    headers = { "content-type": headerText("content-type", contentType) };
+  } else if (typeof data === "string" && data !== "") {
+    headers = typeOf(data);
+  }
   const bodiless = status === 204 || status === 205 || status === 304 ||
     (data instanceof ReadableStream && request.method === "HEAD");
   if (bodiless) discard(data);
@@ -131,6 +143,15 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
 /** A stream that is not sent is told so, that its source can close. */
 function discard(data: unknown): void {
   if (data instanceof ReadableStream && !data.locked) data.cancel().catch(() => {});
+}
+
+/** The stream of an answer that is not sent, whatever kind of object it is. */
+function cancel(answer: unknown): void {
+  try {
+    discard(answer instanceof Response ? answer.body : (answer as Partial<ResponseDictionary>).data);
+  } catch {
+    // Its getters throw, which is why it is not sent.
+  }
 }
 
 function checked(response: Response): Response {
@@ -156,7 +177,7 @@ export function toResponse(answer: unknown, request: Request): Response {
     if (isDictionary(answer)) return fromDictionary(answer, request);
     if (answer instanceof Response) return checked(answer);
   } catch (error) {
-    discard((answer as Partial<ResponseDictionary>).data);
+    cancel(answer);
     throw error;
   }
   throw new TypeError(

@@ -1,12 +1,14 @@
 /** WebSockets: the handshake, one connection, and the set of them. */
 
 import { isClientAddress } from "./address.ts";
-import { isPromise } from "./cook.ts";
 import { clientAddressOf, targetOf } from "./request.ts";
 import { refusal } from "./response.ts";
 import { within } from "./within.ts";
 
-/** What the connections tell the server. A promise that comes back is waited for before the next callback of that client. */
+/**
+ * What the connections tell the server. They never throw; a Promise that comes back never rejects, and is waited for before
+ * the next callback of that client.
+ */
 export interface WebSocketEvents {
   open(client: string, uri: string): unknown;
   text(client: string, data: string): unknown;
@@ -27,7 +29,8 @@ export function asksForWebSocket(upgrade: string): boolean {
 }
 
 function hasToken(list: string | null, token: string): boolean {
-  return list !== null && list.split(",").some((item) => item.trim().toLowerCase() === token);
+  // White space is space and tab (RFC 9110, section 5.6.3), as the runtime has it, which checks the same again.
+  return list !== null && list.split(/[ \t]*,[ \t]*/).some((item) => item.toLowerCase() === token);
 }
 
 /** The answer to a handshake that is none (RFC 6455, section 4.2.1), or undefined where it is right. */
@@ -114,7 +117,7 @@ class Connection {
     this.#set.closed(this);
     this.#run(() => {
       const result = this.#events.close(this.client, code, reason);
-      if (isPromise(result)) return result.then(() => this.#set.done());
+      if (result instanceof Promise) return result.then(() => this.#set.done());
       this.#set.done();
       return undefined;
     });
@@ -126,13 +129,13 @@ class Connection {
       return;
     }
     const result = task();
-    if (isPromise(result)) {
+    if (result instanceof Promise) {
       this.#waiting = [];
       void this.#drain(result);
     }
   }
 
-  async #drain(first: PromiseLike<unknown>): Promise<void> {
+  async #drain(first: Promise<unknown>): Promise<void> {
     await first;
     for (let task = this.#waiting?.shift(); task; task = this.#waiting?.shift()) await task();
     this.#waiting = undefined;

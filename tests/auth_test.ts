@@ -68,6 +68,7 @@ Deno.test("authenticateBasic() refuses what is no token, and throws nothing", ()
     ]);
   for (const value of malformed) assert(!authenticateBasic(value, users), String(value));
   assert(!authenticateBasic(5 as never, users));
+  assert(!authenticateBasic(token("a:5"), { a: 5 } as never));
 });
 
 Deno.test("authenticateBasic() refuses control characters and bytes that are no UTF-8", () => {

@@ -134,7 +134,7 @@ Deno.test("set() of what is already so does nothing", async () => {
   await using subject = await running({ onServerStop: () => log.push("stop") });
   await subject.server.set({ ...subject.server.parameters });
   await subject.server.set({ port: 0, active: true });
-  await subject.server.set({ port: undefined as never });
+  await subject.server.set({ port: undefined });
   await subject.server.set({ port: subject.port });
   assertEquals([log, subject.server.address!.port], [[], subject.port]);
 });
@@ -186,6 +186,23 @@ Deno.test("a transition left un-awaited is safe when it fails, and is printed wi
   assertMatch(String(lines[1]), /^webserver1: Cannot set parameter "port" to -1/);
 });
 
+Deno.test("set() takes its argument as it is when called, and what it cannot read rejects and blocks nothing", async () => {
+  await using subject = await running();
+  const change = { name: "first" };
+  const done = subject.server.set(change);
+  change.name = "second";
+  await done;
+  assertEquals(subject.server.name, "first");
+  const unreadable = {
+    get port(): number {
+      throw null;
+    },
+  };
+  assertEquals(await subject.server.set(unreadable).catch((error) => error), null);
+  await subject.server.set({ name: "third", port: undefined });
+  assertEquals([subject.server.name, subject.errors.length], ["third", 1]);
+});
+
 Deno.test("a hundred overlapping calls end in the state asked for last, starts and stops alternating", async () => {
   const ports = [freePort(), freePort()];
   for (const last of ["start", "stop"] as const) {
@@ -233,7 +250,10 @@ Deno.test("stop() lets an answer under way arrive, and refuses new requests mean
   await arrived.promise;
   const stopped = subject.server.stop();
   await Promise.resolve();
-  assertMatch(await rawRequest(subject.port, "GET /"), /^HTTP\/1.1 503 /);
+  // More than once, so that the stop would be over by then if it did not wait.
+  for (let request = 0; request < 20; request++) {
+    assertMatch(await rawRequest(subject.port, "GET /"), /^HTTP\/1.1 503 /);
+  }
   gate.resolve();
   assertEquals(await (await answer).text(), "whole");
   await stopped;

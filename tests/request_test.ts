@@ -1,6 +1,7 @@
 /** The `request` dictionary, as callbacks see it. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import http2 from "node:http2";
 import { deferred, looking, raw, rawRequest, running } from "./helpers.ts";
 
 Deno.test("request has the method, the uri without its query, and the decoded pars", async () => {
@@ -21,10 +22,10 @@ Deno.test("pars has the last value of a repeated key, decoded or not", async () 
 
 Deno.test("pars reads a query alike whether it has something to decode or not", async () => {
   await using subject = await looking(({ pars }) => pars);
-  for (const query of ["a=1&&b", "=x&y=", "a=b=c", "&", "a?b=c", "__proto__=1&toString=2", "a;b=1"]) {
+  for (const query of ["a=1&&b", "=x&y=", "a=b=c", "&", "?a=b", "a?b=c", "__proto__=1&toString=2", "a;b=1"]) {
     const plain = await (await fetch(`${subject.url}?${query}`)).json();
     const { z: _, ...decoded } = await (await fetch(`${subject.url}?${query}&z=%41`)).json();
-    assertEquals(plain, Object.fromEntries(new URLSearchParams(query)));
+    assertEquals(plain, Object.fromEntries(new URLSearchParams(`?${query}`)));
     assertEquals(decoded, plain);
   }
 });
@@ -77,6 +78,28 @@ Deno.test("reserved keys win over headers of their names", async () => {
       false,
       ["method", "uri", "pars", "clientAddress", "serverAddress", "data"],
     ]),
+  );
+});
+
+Deno.test("no header passes for a field in another letter case, nor for a method that every object has", async () => {
+  await using subject = await looking((request) => [
+    request["Method"],
+    request["ClientAddress"],
+    "clientaddress" in request,
+    Object.keys(request).includes("clientaddress"),
+    typeof request.hasOwnProperty,
+    `${request}`,
+  ]);
+  const forged = ["Method", "ClientAddress", "hasOwnProperty", "toString", "valueOf"].map((name) => `${name}: forged`);
+  const answer = await rawRequest(subject.port, "GET /", ["Host: a", ...forged]);
+  assertStringIncludes(answer, JSON.stringify([null, null, false, false, "function", "[object Object]"]));
+});
+
+Deno.test("a header that is sent twice is one key", async () => {
+  await using subject = await looking((request) => Object.keys(request).filter((key) => key.startsWith("set-")));
+  assertStringIncludes(
+    await rawRequest(subject.port, "GET /", ["Host: a", "Set-Cookie: a", "Set-Cookie: b"]),
+    '["set-cookie"]',
   );
 });
 
@@ -158,6 +181,19 @@ Deno.test("data of a chunked body is the body", async () => {
   assertStringIncludes(await raw(subject.port, `${head}2\nhi\n3\n you\n0\n\n`.replace("3\n", "4\n")), '"hi you"');
 });
 
+Deno.test("data of an HTTP/2 request is its body, announced or not", async () => {
+  await using subject = await looking(({ data }) => new TextDecoder().decode(data));
+  const session = http2.connect(subject.url);
+  for (const headers of [{}, { host: "panel" }]) {
+    const stream = session.request({ ":method": "POST", ":path": "/", ...headers });
+    stream.end("hello");
+    let answer = "";
+    for await (const chunk of stream.setEncoding("utf8")) answer += chunk;
+    assertEquals(answer, '"hello"');
+  }
+  await new Promise<void>((resolve) => session.close(resolve));
+});
+
 Deno.test("data is empty without a body, whatever the method", async () => {
   await using subject = await looking(({ data }) => [data instanceof Uint8Array, data.length]);
   for (const method of ["GET", "POST", "DELETE", "OPTIONS"]) {
@@ -231,7 +267,9 @@ Deno.test("on all interfaces an IPv4 client is written as IPv4, and serverAddres
   assertMatch(byName.clientAddress, /^127\.0\.0\.1:\d+$/);
   assertEquals(byName.serverAddress, `127.0.0.1:${subject.port}`);
   assertEquals((await ask("10.1.2.3:80", "127.0.0.1")).serverAddress, `10.1.2.3:${subject.port}`);
-  assertEquals((await ask("999.1.2.3", "127.0.0.1")).serverAddress, `127.0.0.1:${subject.port}`);
+  for (const host of ["999.1.2.3", "[::::]", "[1.2.3.4:]"]) {
+    assertEquals((await ask(host, "127.0.0.1")).serverAddress, `127.0.0.1:${subject.port}`);
+  }
   if (subject.server.address!.hostname === "::") {
     const byIPv6 = await ask("[fe80::1]:80", "::1");
     assertMatch(byIPv6.clientAddress, /^\[::1\]:\d+$/);
@@ -247,7 +285,25 @@ Deno.test("an invalid Host answers 400 as soon as uri, pars or raw is used, and 
     onHTTPRequest: (_webServer, request) => Response.json(String(request[keys[turn]!])),
   });
   for (; turn < keys.length; turn++) {
-    for (const host of ["x/admin?", "x/admin", "a b", "x#y", "user@x", "x\\y", "é", "a:b:c", "[::1", "<x>"]) {
+    for (
+      const host of [
+        "x/admin?",
+        "x/admin",
+        "a b",
+        "x#y",
+        "user@x",
+        "x\\y",
+        "é",
+        "a:b:c",
+        "[::1",
+        "<x>",
+        ":80",
+        "a:99999",
+        "[::::]",
+        "%zz",
+        "1.2.3.4.5",
+      ]
+    ) {
       assertMatch(await rawRequest(subject.port, "GET /real", [`Host: ${host}`]), /^HTTP\/1.1 400 /, `${host} ${turn}`);
     }
   }

@@ -1,8 +1,8 @@
 /** The `response` dictionary, and what else `onHTTPRequest` may return. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { HTTPAnswer, ResponseDictionary } from "../mod.ts";
-import { deferred, printed, rawRequest, running } from "./helpers.ts";
+import { type Callbacks, type HTTPAnswer, type ResponseDictionary, WebServer } from "../mod.ts";
+import { connect, deferred, disconnect, printed, rawRequest, running } from "./helpers.ts";
 
 /** A server whose answer is what `answer` makes of the response dictionary. */
 function answering(answer: (response: ResponseDictionary, uri: string) => HTTPAnswer | Promise<HTTPAnswer>) {
@@ -57,6 +57,17 @@ Deno.test("a Content-Type of one's own stays, in any letter case", async () => {
     return response;
   });
   for (const key of keys) assertEquals((await get(`${subject.url}${key}`)).type, "text/css", key);
+});
+
+Deno.test("of two Content-Types the later is sent, and a list may have one", async () => {
+  const answers: Record<string, Partial<ResponseDictionary>> = {
+    "/cases": { "Content-Type": "a/a", "CONTENT-TYPE": "text/css" },
+    "/headers": { "Content-Type": "a/a", headers: { "content-type": "text/css" } },
+    "/behind": { headers: { "content-type": "a/a" }, "Content-Type": "text/css" },
+    "/list": { "Content-Type": ["text/css"] },
+  };
+  await using subject = await answering((_response, uri) => ({ statusCode: 200, data: "x", ...answers[uri] }));
+  for (const uri of Object.keys(answers)) assertEquals((await get(subject.url + uri.slice(1))).type, "text/css", uri);
 });
 
 Deno.test("bytes and streams without a Content-Type are sent without one, a Blob with its own", async () => {
@@ -201,6 +212,13 @@ const impossible: [what: string, answer: (response: ResponseDictionary) => unkno
   ["a header beyond Latin-1", () => ({ "X-A": "☃" }), "x-a"],
   ["a Content-Type with a line break", () => ({ "Content-Type": "a\r\nX-B: 1", data: "x" }), "content-type"],
   ["headers that are a string", () => ({ headers: "X-A: 1" }), "headers"],
+  ["headers that are a Map", () => ({ headers: new Map([["x-a", "1"]]) }), "headers"],
+  ["headers that are a list", () => ({ headers: [["x-a", "1"]] }), "headers"],
+  ["a Blob whose type has a control character", () => {
+    const data = new Blob(["x"]);
+    Object.defineProperty(data, "type", { value: "a\x01b" });
+    return { statusCode: 200, data };
+  }, "content-type"],
   ["data that is a number", () => ({ statusCode: 200, data: 5 }), "data"],
   ["data that is an object", () => ({ statusCode: 200, data: { a: 1 } }), "data"],
   ["a locked stream", () => ({ statusCode: 200, data: locked() }), "locked"],
@@ -264,6 +282,55 @@ Deno.test("what cannot be sent answers 500 without details, counts one error, an
     answer = () => ({ statusCode: 200, data: "fine" });
     assertEquals((await get(subject.url)).text, "fine");
   });
+});
+
+Deno.test("the stream of an answer that cannot be sent is cancelled, in a dictionary and in a Response", async () => {
+  let cancelled = deferred();
+  await using subject = await answering((_response, uri) => {
+    const data = new ReadableStream<Uint8Array>({ cancel: () => cancelled.resolve() });
+    return uri === "/dictionary" ? { data, "X-A": "\x01" } : new Response(data, { headers: { "x-a": "\x01" } });
+  });
+  for (const uri of ["dictionary", "response"]) {
+    cancelled = deferred();
+    assertEquals((await get(subject.url + uri)).status, 500);
+    await cancelled.promise;
+  }
+});
+
+Deno.test("errors that cannot be shown, and callbacks that cannot be read, end nothing", async () => {
+  const cannotBeShown = {
+    [Symbol.for("Deno.customInspect")]() {
+      throw new Error("no");
+    },
+  };
+  const callbacks = {
+    onHTTPRequest() {
+      throw cannotBeShown;
+    },
+    get onWebSocketOpen() {
+      if (reading) throw cannotBeShown;
+      return () => {};
+    },
+    onServerStart: () => Promise.reject(cannotBeShown),
+  };
+  let reading = false;
+  await using server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks });
+  reading = true;
+  const lines = await printed("error", async () => {
+    await server.start();
+    assertEquals((await get(server.address!.url)).status, 500);
+    await disconnect(await connect(server.address!.url));
+  });
+  // Counted even if `console.error` is the recorder of this test, which looks at nothing.
+  assertEquals([server.info().errors, lines.length], [3, 3]);
+});
+
+Deno.test("a callback set to null is an absent one", async () => {
+  const callbacks: Callbacks = { onHTTPRequest: () => new Response("x") };
+  await using subject = await running(callbacks);
+  await subject.server.set({ callbacks });
+  callbacks.onHTTPRequest = null as never;
+  assertEquals([(await get(subject.url)).status, subject.server.info().errors], [404, 0]);
 });
 
 Deno.test("a tab and Latin-1 in a header value are fine", async () => {
@@ -337,7 +404,8 @@ Deno.test("an onError that throws or rejects is printed, and takes nothing down"
     assertEquals((await get(subject.url)).status, 500);
     assertEquals((await get(subject.url)).status, 500);
   });
-  assertEquals(lines.map(([, error]) => (error as Error).message), ["second", "third"]);
+  assertEquals(lines.map(([, error]) => (error as Error).message), ["second", "first", "third", "first"]);
+  assertEquals(subject.server.info().errors, 2);
 });
 
 Deno.test("callbacks keep their this, and may be replaced in their object", async () => {

@@ -12,6 +12,13 @@ const HANDSHAKE = [
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
+/** A connection that has sent a handshake, and then says nothing more. */
+async function openRaw(port: number): Promise<Deno.TcpConn> {
+  const connection = await Deno.connect({ port, hostname: "127.0.0.1" });
+  await connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
+  return connection;
+}
+
 /** The handshake with the header of this name replaced, or left out. */
 function handshake(name: string, value?: string): string[] {
   const others = HANDSHAKE.filter((line) => !line.startsWith(`${name}:`));
@@ -100,8 +107,7 @@ Deno.test("a connection that breaks is closed with 1006", async () => {
     onWebSocketClose: (_webServer, _client, code) => closed.resolve(code),
   });
   {
-    using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
-    await connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
+    using _connection = await openRaw(subject.port);
     await opened.promise;
   }
   assertEquals(await closed.promise, 1006);
@@ -118,6 +124,26 @@ Deno.test("webSocketClose closes with code and reason, and onWebSocketClose has 
   socket.send("go");
   const { code, reason } = await seen;
   assertEquals([code, reason], [4000, "over"]);
+  assertEquals(await closed.promise, [4000, "over"]);
+});
+
+Deno.test("where the server closed first, its code is reported, also if the peer never answers and leaves", async () => {
+  const opened = deferred<string>();
+  const closed = deferred<[number, string]>();
+  await using subject = await running({
+    onWebSocketOpen: (_webServer, client) => opened.resolve(client),
+    onWebSocketClose: (_webServer, _client, code, reason) => closed.resolve([code, reason]),
+  });
+  {
+    using connection = await openRaw(subject.port);
+    subject.server.webSocketClose(await opened.promise, 4000, "over");
+    const buffer = new Uint8Array(1000);
+    let received = "";
+    // The answer to the handshake, and the close frame behind it.
+    while (!received.endsWith("over")) {
+      received += new TextDecoder("latin1").decode(buffer.subarray(0, (await connection.read(buffer))!));
+    }
+  }
   assertEquals(await closed.promise, [4000, "over"]);
 });
 
@@ -243,6 +269,7 @@ Deno.test("a handshake that is none is refused with one line, and the server goe
   await using subject = await running();
   const refused: [headers: string[], status: number][] = [
     [handshake("Connection", "keep-alive"), 400],
+    [handshake("Connection", "upgrade\xa0"), 400],
     [handshake("Sec-WebSocket-Key"), 400],
     [handshake("Sec-WebSocket-Key", "short"), 400],
     [handshake("Sec-WebSocket-Version"), 426],
@@ -288,8 +315,7 @@ Deno.test("stop() does not wait for long for a peer that never answers, and repo
     onWebSocketOpen: () => opened.resolve(),
     onWebSocketClose: (_webServer, _client, code) => codes.push(code),
   });
-  using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
-  await connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
+  using _connection = await openRaw(subject.port);
   await opened.promise;
   await subject.server.stop();
   assertEquals([codes, subject.server.webSocketConnections], [[1001], []]);
