@@ -31,7 +31,12 @@ function isHost(host: string): boolean {
 export function targetOf(request: Request): string {
   const host = headerOf(request, "host");
   const { url } = request;
-  const behindScheme = url.slice(url.indexOf("//") + 2);
+  const start = url.indexOf("//") + 2;
+  // Nearly always: the host as in its header, and a path behind it.
+  if (host !== null && url.startsWith(host, start) && url[start + host.length] === "/" && isHost(host)) {
+    return url.slice(start + host.length);
+  }
+  const behindScheme = url.slice(start);
   const end = behindScheme.search(/[/?#]/);
   const authority = end < 0 ? behindScheme : behindScheme.slice(0, end);
   if (!isHost(authority) || (host !== null && host !== authority && host !== "" && !isHost(host))) {
@@ -180,6 +185,9 @@ function isField(key: string): key is keyof RequestFields {
 /** Headers of these names are not there, so that none can pass for a field in another letter case. */
 const RESERVED = new Set([...BEFORE, ...AFTER, ...HIDDEN].map((name) => name.toLowerCase()));
 
+/** Nor of these, so that none takes the place of `toString` and its like. */
+const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== name.toLowerCase()));
+
 function keysOf(fields: Fields): string[] {
   // A Set, since `Headers` has `set-cookie` as often as it was sent.
   const names = new Set(fields.headers.keys()).difference(RESERVED);
@@ -189,8 +197,7 @@ function keysOf(fields: Fields): string[] {
 /** The header of a key, in any letter case. What cannot be the name of a header is just absent. */
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
-  // A client must not take the place of `toString` and its like by a header.
-  if (RESERVED.has(name) || (name !== key && key in Object.prototype) || !TOKEN.test(name)) return undefined;
+  if (RESERVED.has(name) || INHERITED.has(key) || !TOKEN.test(name)) return undefined;
   return headerOf(fields.request, name) ?? undefined;
 }
 
