@@ -74,7 +74,8 @@ export interface RequestFields {
 
 /**
  * The `request` dictionary: the fields, and every request header under its name in any letter case:
- * `request["Authorization"]`, `"content-type" in request`. A field wins over a header of its name.
+ * `request["Authorization"]`, `"content-type" in request`. A field wins over a header of its name in any letter case, which is
+ * not there: `request["clientaddress"]` is undefined, whatever a client sends.
  *
  * `Object.keys()`, `JSON.stringify()` and a spread see `method`, `uri`, `pars`, `clientAddress`, `serverAddress`, the
  * headers in lower case, and `data`. It is read-only, and lazy: what is not read costs nothing. Read what you need before
