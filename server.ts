@@ -154,16 +154,10 @@ export class WebServer implements AsyncDisposable {
    * @throws {Error} (rejects) as `start` does; nothing is changed then
    */
   set(change: ParameterChange): Promise<void> {
-    let checked: () => Partial<WebServerParameters>;
-    try {
-      const now = checkParameters(change);
-      checked = () => now;
-    } catch (error) {
-      checked = () => {
-        throw error;
-      };
-    }
-    return this.#transition("set", async () => await this.#apply(checked()));
+    // Checked as it is now, though its turn may come later.
+    const checked = Promise.try(checkParameters, change);
+    checked.catch(() => {});
+    return this.#transition("set", async () => await this.#apply(await checked));
   }
 
   /** Stops the server at the end of an `await using` block. */
@@ -243,7 +237,7 @@ export class WebServer implements AsyncDisposable {
 
   /**
    * Answers a request, as `Deno.serve` and `deno serve` want it. It is bound: `export default new WebServer({ callbacks })`
-   * is a program for `deno serve`, which owns the listener then: `start`, `restart` and the parameters of the listener
+   * is a program for `deno serve`, which owns the listener then: `start`, `stop`, `restart` and the parameters of the listener
    * are refused.
    */
   readonly fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {

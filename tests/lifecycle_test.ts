@@ -18,6 +18,19 @@ function freePort(): number {
   return taken.port;
 }
 
+/** Callbacks that record each start and stop. */
+function recording(): { log: string[]; callbacks: Callbacks } {
+  const log: string[] = [];
+  const callbacks: Callbacks = {
+    onServerStart: () => log.push("start"),
+    onServerStop: async () => {
+      await Promise.resolve();
+      log.push("stop");
+    },
+  };
+  return { log, callbacks };
+}
+
 Deno.test("a new WebServer does not run, and has the operator's defaults", () => {
   const server = new WebServer();
   const { port, localaddress, name, active } = server.parameters;
@@ -32,11 +45,8 @@ Deno.test("a new WebServer does not run, and has the operator's defaults", () =>
 });
 
 Deno.test("start() runs it, stop() ends it; doing either twice is doing it once", async () => {
-  const log: string[] = [];
-  const server = new WebServer({
-    ...local,
-    callbacks: { onServerStart: () => log.push("start"), onServerStop: () => log.push("stop") },
-  });
+  const { log, callbacks } = recording();
+  const server = new WebServer({ ...local, callbacks });
   await server.start();
   await server.start();
   const { url, port, hostname } = server.address!;
@@ -62,11 +72,8 @@ Deno.test("on all interfaces the server answers over IPv4 and IPv6, and its url 
 });
 
 Deno.test("restart() stops and starts on the port it had, and does nothing while not active", async () => {
-  const log: string[] = [];
-  const server = new WebServer({
-    ...local,
-    callbacks: { onServerStart: () => log.push("start"), onServerStop: () => log.push("stop") },
-  });
+  const { log, callbacks } = recording();
+  const server = new WebServer({ ...local, callbacks });
   await server.restart();
   assertEquals([log, server.active], [[], false]);
   await server.start();
@@ -107,12 +114,8 @@ Deno.test("set() changes name and callbacks in place, with sockets and requests 
 });
 
 Deno.test("set({ port }) moves a running server, and stops and starts it once", async () => {
-  const log: string[] = [];
-  await using subject = await running({
-    onServerStart: () => log.push("start"),
-    onServerStop: () => log.push("stop"),
-    onHTTPRequest: () => new Response("moved"),
-  });
+  const { log, callbacks } = recording();
+  await using subject = await running({ ...callbacks, onHTTPRequest: () => new Response("moved") });
   const port = freePort();
   await subject.server.set({ port });
   assertEquals([subject.server.address!.port, log], [port, ["start", "stop", "start"]]);
@@ -206,14 +209,7 @@ Deno.test("set() takes its argument as it is when called, and what it cannot rea
 Deno.test("a hundred overlapping calls end in the state asked for last, starts and stops alternating", async () => {
   const ports = [freePort(), freePort()];
   for (const last of ["start", "stop"] as const) {
-    const log: string[] = [];
-    const callbacks: Callbacks = {
-      onServerStart: () => log.push("start"),
-      onServerStop: async () => {
-        await Promise.resolve();
-        log.push("stop");
-      },
-    };
+    const { log, callbacks } = recording();
     const server = new WebServer({ ...local, callbacks });
     const calls = [];
     for (let call = 0; call < 100; call++) {
