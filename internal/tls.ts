@@ -1,0 +1,238 @@
+/** The files of TLS: read, opened with the password, and proved to be what the runtime takes. */
+
+import type { KeyObject, X509Certificate } from "node:crypto";
+import type { WebServerParameters } from "./parameters.ts";
+
+/** What `Deno.serve` wants, and what the operator is to be warned of. */
+export interface Certificate {
+  /** The certificate and its chain, in PEM. */
+  readonly cert: string;
+  /** The private key, in PEM, not encrypted. */
+  readonly key: string;
+  /** One sentence for each certificate that clients refuse at this time. */
+  readonly warnings: string[];
+}
+
+type TLSParameters = Pick<WebServerParameters, "privatekey" | "certificate" | "password">;
+
+/** A file that a parameter names. */
+interface Source {
+  readonly parameter: "privatekey" | "certificate";
+  /** From the working directory. */
+  readonly path: string;
+}
+
+/** Bytes; a bundle of all certificate authorities there are has a quarter of it. */
+const LARGEST = 1024 * 1024;
+
+const KEY = /^(?:RSA |EC |ENCRYPTED )?PRIVATE KEY$/;
+const CERTIFICATE = /^CERTIFICATE$/;
+
+// Loaded by the first server that is secure only, since it costs a start tens of milliseconds.
+const builtin = <Name extends "node:crypto" | "node:url">(name: Name) =>
+  // deno-lint-ignore no-process-global -- an import of node:process would load it for all
+  process.getBuiltinModule(name);
+
+function fault({ parameter, path }: Source, detail: string, Kind: new (message: string) => Error = SyntaxError): Error {
+  return new Kind(`Cannot use parameter "${parameter}": "${path}" ${detail}`);
+}
+
+function sourceOf(parameter: Source["parameter"], value: string | URL): Source {
+  if (value === "") {
+    throw new TypeError(`Cannot use parameter "secure": parameter "${parameter}" is to name a PEM file, and is blank`);
+  }
+  if (typeof value === "string" && !/^file:/i.test(value)) return { parameter, path: value };
+  try {
+    return { parameter, path: builtin("node:url").fileURLToPath(new URL(value)) };
+  } catch {
+    throw new TypeError(`Cannot use parameter "${parameter}": "${value}" is not the URL of a file on this machine`);
+  }
+}
+
+/** The flag to run Deno with. */
+function permission(sources: Source[]): string {
+  const paths = sources.map(({ path }) => path).join(",");
+  return `--allow-read=${/\s/.test(paths) ? `"${paths}"` : paths}`;
+}
+
+/** The bytes of a file; the files are all those that are wanted. */
+async function read(source: Source, sources: Source[]): Promise<Uint8Array> {
+  try {
+    const { isFile, isDirectory, size } = await Deno.stat(source.path);
+    if (isDirectory) throw fault(source, "is a directory, not a PEM file", Deno.errors.IsADirectory);
+    // To read a pipe or a device may take forever.
+    if (!isFile) throw fault(source, "is a pipe or a device, not a PEM file", TypeError);
+    if (size > LARGEST) throw fault(source, `has ${size} bytes, which is too much for a PEM file`, RangeError);
+    return await Deno.readFile(source.path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) {
+      throw fault(source, `may not be read: run Deno with ${permission(sources)}`, Deno.errors.NotCapable);
+    }
+    if (error instanceof Deno.errors.NotFound) {
+      throw fault(source, "is not there; a path starts at the working directory", Deno.errors.NotFound);
+    }
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw fault(source, "may not be read by the user that runs Deno", Deno.errors.PermissionDenied);
+    }
+    if (error instanceof Error && !error.message.startsWith("Cannot use")) {
+      throw fault(source, `cannot be read (${error.message})`, Error);
+    }
+    throw error;
+  }
+}
+
+/** A section of a PEM file (RFC 7468). */
+interface Section {
+  readonly label: string;
+  readonly text: string;
+}
+
+/** The sections of a PEM file. What is around them is ignored, as the RFC has it: a byte order mark, names, other text. */
+function sectionsOf(text: string): Section[] {
+  const sections: Section[] = [];
+  const parts = text.split(/-----(BEGIN|END) ([^-\r\n]+)-----/);
+  for (let at = 1; at + 3 < parts.length; at += 3) {
+    const [begin, label, body, end, endLabel] = parts.slice(at, at + 5);
+    if (begin === "BEGIN" && end === "END" && label === endLabel) {
+      sections.push({ label: label!, text: `-----BEGIN ${label}-----${body}-----END ${label}-----\n` });
+    }
+  }
+  return sections;
+}
+
+/** What a file is that has not what it should have, as the end of a sentence. */
+function nature(bytes: Uint8Array, sections: Section[], wanted: string): string {
+  if (bytes.length === 0) return "is empty";
+  if (sections.length > 0) {
+    const labels = [...new Set(sections.map(({ label }) => label))].join(", ");
+    const swapped = sections.some(({ label }) => (wanted === "CERTIFICATE" ? KEY : CERTIFICATE).test(label));
+    return `holds ${labels}, not ${wanted}${
+      swapped ? ': parameters "privatekey" and "certificate" may be swapped' : ""
+    }`;
+  }
+  // ASN.1 starts with a SEQUENCE and its length (X.690, section 8.1). That of PKCS#12 starts with the integer 3.
+  if (bytes[0] === 0x30) {
+    const content = 2 + (bytes[1]! > 0x80 ? bytes[1]! & 0x7f : 0);
+    return [2, 1, 3].every((byte, index) => bytes[content + index] === byte)
+      ? "is a PKCS#12 file: make PEM files of it with `openssl pkcs12`"
+      : "is a DER file: make a PEM file of it with `openssl pkey -inform der` or `openssl x509 -inform der`";
+  }
+  return `is no PEM file: no part of it is from "-----BEGIN ${wanted}-----" to "-----END ${wanted}-----"`;
+}
+
+/** The sections of a kind: one at least. */
+async function sections(source: Source, sources: Source[], kind: RegExp, wanted: string): Promise<Section[]> {
+  const bytes = await read(source, sources);
+  // Windows PowerShell writes UTF-16 where output is redirected.
+  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8";
+  const all = sectionsOf(new TextDecoder(encoding).decode(bytes));
+  const found = all.filter(({ label }) => kind.test(label));
+  if (found.length === 0) throw fault(source, nature(bytes, all, wanted));
+  return found;
+}
+
+function openKey(source: Source, { label, text }: Section, password: string): KeyObject {
+  const encrypted = label === "ENCRYPTED PRIVATE KEY" || text.includes("Proc-Type: 4,ENCRYPTED");
+  if (encrypted && password === "") throw fault(source, 'is encrypted: set parameter "password"', TypeError);
+  try {
+    return builtin("node:crypto").createPrivateKey({ key: text, passphrase: password });
+  } catch {
+    // What a wrong password makes of the key is now and then reported as an unknown encryption, so there is one sentence for both.
+    throw encrypted
+      ? fault(
+        source,
+        'does not open with parameter "password": either that is wrong, or the encryption is none that Deno opens ' +
+          "(PKCS#8 with PBES2 or scrypt and AES; the older one of OpenSSL with AES or 3DES)",
+        Error,
+      )
+      : fault(source, `holds a private key that is damaged or of a kind that Deno does not take: it takes ${KINDS}`);
+  }
+}
+
+const KINDS = "RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
+
+function parseCertificate(source: Source, text: string): X509Certificate {
+  try {
+    return new (builtin("node:crypto").X509Certificate)(text);
+  } catch (error) {
+    throw fault(source, `holds a certificate that is damaged (${(error as Error).message})`);
+  }
+}
+
+function describe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  const { modulusLength: bits, namedCurve: curve } = asymmetricKeyDetails ?? {};
+  return String(asymmetricKeyType).toUpperCase() + (bits ? ` of ${bits} bits` : "") + (curve ? ` on ${curve}` : "");
+}
+
+/** The key as the runtime takes it, once that has taken it together with the certificates. */
+function prove(key: Source, keyObject: KeyObject, certificate: Source, cert: string): string {
+  try {
+    const pem = keyObject.export({ type: "pkcs8", format: "pem" }) as string;
+    // A client is given a certificate as a server is, but needs neither a port nor a permission for that.
+    Deno.createHttpClient({ cert, key: pem }).close();
+    return pem;
+  } catch (error) {
+    const { message } = error as Error;
+    if (/private key/i.test(message)) {
+      throw fault(
+        key,
+        `holds a private key of a kind that Deno does not take, ${describe(keyObject)}: it takes ${KINDS}`,
+      );
+    }
+    throw message.includes("UnsupportedCertVersion")
+      ? fault(certificate, "holds a certificate of X.509 version 1, and Deno takes version 3 only")
+      : fault(certificate, `holds a certificate that Deno does not take (${message})`);
+  }
+}
+
+/** What is wrong with the time of a certificate. */
+function untimely({ path }: Source, { validFromDate, validToDate }: X509Certificate, index: number): string[] {
+  const which = `${index === 0 ? "The certificate" : `Certificate ${index + 1}`} in "${path}"`;
+  const now = Date.now();
+  if (validToDate.getTime() < now) return [`${which} expired on ${validToDate.toISOString()}: clients refuse it`];
+  if (validFromDate.getTime() > now) {
+    return [`${which} is not valid before ${validFromDate.toISOString()}: clients refuse it; is the clock right?`];
+  }
+  return [];
+}
+
+/**
+ * Reads the private key and the certificate, and nothing else.
+ *
+ * @throws {Deno.errors.NotFound | Deno.errors.IsADirectory | Deno.errors.PermissionDenied | Deno.errors.NotCapable}
+ * (rejects) If a file cannot be read; the last one names the flag that it takes
+ * @throws {TypeError} (rejects) If a parameter is missing, or names no file
+ * @throws {RangeError} (rejects) If a file is too large
+ * @throws {SyntaxError} (rejects) If a file does not hold what it should, or of a kind that the runtime does not take
+ * @throws {Error} (rejects) If the password does not open the key, or the certificate belongs to another key
+ */
+export async function readCertificate({ privatekey, certificate, password }: TLSParameters): Promise<Certificate> {
+  const sources: [Source, Source] = [sourceOf("privatekey", privatekey), sourceOf("certificate", certificate)];
+  const [keySource, certificateSource] = sources;
+  // One after the other, since a terminal may be asked for each.
+  const keys = await sections(keySource, sources, KEY, "PRIVATE KEY");
+  const chain = await sections(certificateSource, sources, CERTIFICATE, "CERTIFICATE");
+  if (keys.length > 1) throw fault(keySource, `holds ${keys.length} private keys, not one`);
+  const key = openKey(keySource, keys[0]!, password);
+  const certificates = chain.map(({ text }) => parseCertificate(certificateSource, text));
+  const own = certificates.findIndex((certificate) => certificate.checkPrivateKey(key));
+  if (own < 0) {
+    throw fault(
+      certificateSource,
+      `does not belong to the private key in "${keySource.path}" (parameter "privatekey")`,
+      Error,
+    );
+  }
+  if (own > 0) {
+    throw fault(
+      certificateSource,
+      `holds the certificate of the private key at place ${own + 1}: put it first, its issuer next`,
+    );
+  }
+  const cert = chain.map(({ text }) => text).join("");
+  return {
+    cert,
+    key: prove(keySource, key, certificateSource, cert),
+    warnings: certificates.flatMap((certificate, index) => untimely(certificateSource, certificate, index)),
+  };
+}
