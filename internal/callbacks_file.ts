@@ -1,0 +1,88 @@
+/** The callbacks as a file for an external editor. */
+
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The parameters that name the file. */
+export interface CallbacksFile {
+  readonly name: string;
+  readonly extension: "dat" | "language" | "custom";
+  readonly customext: string;
+}
+
+/**
+ * Writes the template's callbacks, with their contract in comments and types, as `<name>_callbacks.<extension>`. It is
+ * TypeScript, whatever its extension.
+ *
+ * @param directory Of the new file; relative to the working directory
+ * @returns The path of the file: `directory`, and its name
+ * @throws {RangeError} (rejects) If `extension` is `custom`, and `customext` cannot be the extension of a TypeScript file
+ * @throws {Deno.errors.AlreadyExists} (rejects) If there is such a file; it is left as it is
+ * @throws {Deno.errors.NotFound} (rejects) If there is no such directory
+ * @throws {Deno.errors.NotCapable} (rejects) Without `--allow-write` of the file
+ */
+export async function exposeCallbacks(directory: string, file: CallbacksFile): Promise<string> {
+  const path = join(directory, `${file.name}_callbacks.${extensionOf(file)}`);
+  const text = await templateFor(path);
+  try {
+    await Deno.writeTextFile(path, text, { createNew: true });
+  } catch (cause) {
+    throw explained(cause, path);
+  }
+  return path;
+}
+
+function extensionOf({ extension, customext }: CallbacksFile): string {
+  if (extension === "dat") return "dat";
+  if (extension === "language") return "ts";
+  if (!/^\w+(?:\.\w+)*$/.test(customext) || /\b(?:[cm]?js|jsx|json)$/i.test(customext)) {
+    throw new RangeError(
+      `Cannot write a callbacks file with parameter "customext" set to "${customext}": it takes letters, digits, ` +
+        `underscores and points in between, and not js or json, since the file is TypeScript`,
+    );
+  }
+  return customext;
+}
+
+const MODULE = new URL("../mod.ts", import.meta.url);
+const SETTINGS = new URL("../deno.json", import.meta.url);
+
+/** The module that is the template, as text, with its types from where this package is. */
+async function templateFor(path: string): Promise<string> {
+  const { default: text } = await import("./callbacks_template.ts", { with: { type: "text" } }) as { default: string };
+  const directory = resolve(dirname(path));
+  // Where the package comes from a registry, it needs no settings of its own.
+  const settings = MODULE.protocol === "file:" ? `--config "${nameFrom(directory, SETTINGS)}" ` : "";
+  return text
+    .replace('"../mod.ts"', `"${nameFrom(directory, MODULE)}"`)
+    // The runtime checks no file that is not named .ts.
+    .replace(
+      /.*deno check.*\n/,
+      (line) => /\.[cm]?tsx?$/.test(path) ? line.replace("callbacks.ts", settings + basename(path)) : "",
+    );
+}
+
+/** How a file in a directory names a file of this package. */
+function nameFrom(directory: string, file: URL): string {
+  const published = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\/([^/]+)\//.exec(file.href);
+  if (published) return `jsr:${published[1]}@^${published[2]}`;
+  if (file.protocol !== "file:") return file.href;
+  const path = relative(directory, fileURLToPath(file)).replaceAll("\\", "/");
+  // On another drive of Windows there is no relative path.
+  if (/^[a-z]:/i.test(path)) return file.href;
+  return path.startsWith(".") ? path : `./${path}`;
+}
+
+function explained(cause: unknown, path: string): unknown {
+  const cannot = `Cannot write the callbacks to "${path}":`;
+  if (cause instanceof Deno.errors.AlreadyExists) {
+    return new Deno.errors.AlreadyExists(`${cannot} there is such a file, and it is left as it is`, { cause });
+  }
+  if (cause instanceof Deno.errors.NotFound) {
+    return new Deno.errors.NotFound(`${cannot} there is no such directory`, { cause });
+  }
+  if (cause instanceof Deno.errors.NotCapable) {
+    return new Deno.errors.NotCapable(`${cannot} run Deno with --allow-write=${path}`, { cause });
+  }
+  return cause;
+}

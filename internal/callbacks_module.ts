@@ -1,0 +1,224 @@
+/** The Callbacks DAT: a module whose exports are the callbacks, loaded from a path or URL. */
+
+import { relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import type { Callbacks } from "../callbacks.ts";
+import { CALLBACK_NAMES } from "./parameters.ts";
+
+/**
+ * The URL of a callbacks module. A path is relative to the working directory; a scheme has two letters at least, since
+ * `C:` is a drive.
+ */
+function locate(source: string | URL): URL {
+  if (source instanceof URL) return source;
+  return /^[a-z][a-z\d+.-]+:/i.test(source) ? new URL(source) : pathToFileURL(resolve(source));
+}
+
+/** The file of a callbacks module, to be watched. Undefined where it is none: `https:`, `data:`. */
+export function callbacksPath(source: string | URL): string | undefined {
+  const url = locate(source);
+  return url.protocol === "file:" ? fileURLToPath(url) : undefined;
+}
+
+/** How often each file was loaded: the runtime keeps a module for good, so a file that is loaded again needs a new URL. */
+const loads = new Map<string, number>();
+
+function freshURL({ href }: URL): string {
+  const count = loads.get(href) ?? 0;
+  loads.set(href, count + 1);
+  return count === 0 ? href : `${href}?v=${count}`;
+}
+
+/**
+ * Loads a module of callbacks: by their names, or as the properties of its default export. A file is loaded anew each
+ * time, without the modules that it imports; what is not a file, once in the life of the process.
+ *
+ * Each load keeps memory for good (40 KB for a file of 6 KB): the runtime forgets no module.
+ *
+ * @param source A path, relative to the working directory, or a URL: `file:`, `https:`, `data:`
+ * @param language `node`: a file is TypeScript, but for one that its extension says to be JavaScript; `input`: a file is
+ * what the runtime makes of its extension
+ * @throws {Deno.errors.NotFound} (rejects) If there is no such file
+ * @throws {Deno.errors.NotCapable} (rejects) If a permission to load is missing
+ * @throws {SyntaxError} (rejects) If it, or a module that it imports, is none
+ * @throws {TypeError} (rejects) If its exports are not callbacks
+ * @throws {Error} (rejects) If it throws, or a module that it imports cannot be had
+ */
+export async function loadCallbacks(source: string | URL, language: "input" | "node"): Promise<Callbacks> {
+  const url = locate(source);
+  const isFile = url.protocol === "file:";
+  const module: Module = { url, shown: isFile ? shortPath(url) : abbreviated(url.href), loaded: url.href };
+  if (isFile && language === "node" && !isScript(url)) {
+    const text = await read(module);
+    module.loaded = URL.createObjectURL(new Blob([text], { type: "application/typescript" }));
+  } else if (isFile) {
+    module.loaded = freshURL(url);
+  }
+  let namespace: Exports;
+  try {
+    namespace = await import(module.loaded);
+  } catch (error) {
+    throw explained(error, module);
+  } finally {
+    if (module.loaded.startsWith("blob:")) URL.revokeObjectURL(module.loaded);
+  }
+  return pick(namespace, module.shown);
+}
+
+/** A module of callbacks. */
+interface Module {
+  readonly url: URL;
+  /** As the user names it. */
+  readonly shown: string;
+  /** What is imported: the URL, the URL with a version, or a `blob:` of the text. */
+  loaded: string;
+}
+
+/** Whether the extension of a file says that it is TypeScript or JavaScript. */
+function isScript(url: URL): boolean {
+  return /\.([cm]?[jt]s|[jt]sx)$/i.test(url.pathname);
+}
+
+async function read({ url, shown }: Module): Promise<string> {
+  try {
+    return await Deno.readTextFile(url);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) throw missing(url, cause);
+    if (cause instanceof Deno.errors.NotCapable) throw needs(`--allow-read=${shown}`, shown, cause);
+    throw new Error(`Cannot load callbacks "${shown}": ${(cause as Error).message}`, { cause });
+  }
+}
+
+function abbreviated(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** As the user names a file: from the working directory where it is inside. */
+function shortPath(file: string | URL): string {
+  const path = fileURLToPath(file);
+  const short = relative("", path);
+  return short === "" || short.startsWith("..") ? path : short;
+}
+
+type Exports = Readonly<Record<string, unknown>>;
+
+/** The object of callbacks that a module exports. */
+function pick(module: Exports, shown: string): Callbacks {
+  const byDefault = module.default;
+  const candidates = [module, ...(typeof byDefault === "object" && byDefault !== null ? [byDefault as Exports] : [])];
+  for (const candidate of candidates) check(candidate, shown);
+  const [callbacks, second] = candidates.filter((candidate) =>
+    CALLBACK_NAMES.some((name) => candidate[name] !== undefined)
+  );
+  if (second !== undefined) {
+    throw new TypeError(
+      `Cannot load callbacks "${shown}": it exports some by their names and some by default. Export all in one way`,
+    );
+  }
+  if (callbacks === undefined) {
+    throw new TypeError(
+      `Cannot load callbacks "${shown}": it exports none of ${
+        CALLBACK_NAMES.join(", ")
+      }. A callback begins with "export"`,
+    );
+  }
+  return callbacks as Callbacks;
+}
+
+/** Refuses what can never be called: a callback that is no function, and a name that is nearly a callback's. */
+function check(exports: Exports, shown: string): void {
+  for (const name of CALLBACK_NAMES) {
+    const callback = exports[name];
+    if (callback !== undefined && typeof callback !== "function") {
+      throw new TypeError(
+        `Cannot load callbacks "${shown}": its ${name} is not a function, but ${
+          Deno.inspect(callback, { depth: 0, strAbbreviateSize: 40 })
+        }`,
+      );
+    }
+  }
+  for (const name of Object.keys(exports)) {
+    if (typeof exports[name] !== "function" || CALLBACK_NAMES.includes(name as keyof Callbacks)) continue;
+    const meant = CALLBACK_NAMES.find((callback) => nearly(name, callback));
+    if (meant !== undefined) {
+      throw new TypeError(
+        `Cannot load callbacks "${shown}": it exports "${name}", which is never called. Name it "${meant}"`,
+      );
+    }
+  }
+}
+
+/** Whether two names are the same but for letter case, underscores and at most two letters. */
+function nearly(a: string, b: string): boolean {
+  const [from, to] = [a, b].map((name) => name.replaceAll("_", "").toLowerCase()) as [string, string];
+  // The Levenshtein distance, row by row.
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = row[column - 1]! + (letter === to[column - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[column]! + 1, next[column - 1]! + 1));
+    }
+    row = next;
+  }
+  return row.at(-1)! <= 2;
+}
+
+function missing(url: URL, cause: unknown): Error {
+  return new Deno.errors.NotFound(`Cannot load callbacks: there is no file "${fileURLToPath(url)}"`, { cause });
+}
+
+function needs(flag: string, shown: string, cause: unknown): Error {
+  return new Deno.errors.NotCapable(`Cannot load callbacks "${shown}": run Deno with ${flag}`, { cause });
+}
+
+/** The first place in user code that a message or a stack names: `file:///show.ts:2:13`. */
+function placeIn(text: string): string | undefined {
+  return /(?:file|https?|blob|data):\S+?:\d+:\d+/.exec(text)?.[0];
+}
+
+/** What went wrong, in one sentence, with the file and line where there is one. */
+function explained(cause: unknown, { url, shown, loaded }: Module): Error {
+  const cannot = `Cannot load callbacks "${shown}":`;
+  /** Text of the runtime, with files as the user names them. */
+  const tidy = (text: string) =>
+    text.replaceAll(loaded, shown)
+      .replace(/file:\/\/[^\s"]+?(?=:\d+:\d+|["\s]|$)/g, (file) => shortPath(file));
+
+  const message = cause instanceof Error ? stripVTControlCharacters(cause.message) : "";
+  const place = placeIn(message);
+  // The runtime has one code for all that keeps it from having a module, and V8 ends its syntax errors with the place.
+  const ofRuntime = cause instanceof Error &&
+    ((cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND" || (cause instanceof SyntaxError && place));
+  if (!ofRuntime) {
+    const from = cause instanceof Error ? placeIn(cause.stack ?? "") : undefined;
+    const thrown = cause instanceof Error ? String(cause) : Deno.inspect(cause);
+    return new Error(`${cannot} it throws ${tidy(thrown)}${from ? ` (${tidy(from)})` : ""}`, { cause });
+  }
+
+  if (message.startsWith(`Module not found "${loaded}"`)) return missing(url, cause);
+  const [, kind, what] = /^Requires (read|import) access to "(.+)", run again/.exec(message) ?? [];
+  if (what !== undefined) {
+    return needs(
+      kind === "read" ? `--allow-read=${shortPath(pathToFileURL(what))}` : `--allow-import=${what}`,
+      shown,
+      cause,
+    );
+  }
+  const [detail] = message.replace(/ at \S+:\d+:\d+$/, "").split("\n") as [string];
+  const said = `${cannot} ${place ? `${tidy(place)}: ` : ""}`;
+  const imported = loaded.startsWith("blob:") ? /^Import "(\.[^"]*)"/.exec(detail)?.[1] : undefined;
+  if (imported !== undefined) {
+    return new Error(
+      `${said}it imports "${imported}", but only a file named .ts or .js can import by a relative path. Rename it`,
+      { cause },
+    );
+  }
+  if (cause instanceof SyntaxError || detail.startsWith("SyntaxError: ")) {
+    const asJavaScript = loaded.startsWith("file:") && !isScript(url);
+    const hint = asJavaScript ? '. Parameter "language" set to "node" loads it as TypeScript' : "";
+    return new SyntaxError(`${said}${tidy(detail.replace("SyntaxError: ", ""))}${hint}`, { cause });
+  }
+  return new Error(`${said}${tidy(detail).replace(/\.$/, "")}`, { cause });
+}
