@@ -28,7 +28,7 @@ export function isWildcard(hostname: string): boolean {
 }
 
 /** Whether this is the address of a client on this machine. */
-function isLoopback(client: string): boolean {
+export function isLoopback(client: string): boolean {
   return client.startsWith("127.") || client.startsWith("[::1]");
 }
 
@@ -48,4 +48,16 @@ export function serverAddress(listening: Address, host: string | null, client: s
   if (literal !== undefined) return `${literal}:${port}`;
   if (isLoopback(client)) return client.startsWith("[") ? `[::1]:${port}` : `127.0.0.1:${port}`;
   return formatAddress(hostname, port);
+}
+
+/** An IP address in the one form that it is compared in, without brackets, or undefined where the text is none. */
+export function canonicalIP(text: string): string | undefined {
+  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
+  if (IPV4.test(bare)) return bare;
+  if (!bare.includes(":") || !URL.canParse(`http://[${bare}]/`)) return undefined;
+  const ipv6 = new URL(`http://[${bare}]/`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(ipv6);
+  if (mapped === null) return ipv6;
+  const [high, low] = [parseInt(mapped[1]!, 16), parseInt(mapped[2]!, 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 }

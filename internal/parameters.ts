@@ -1,6 +1,8 @@
 /** The parameters of the operator: what they mean, what they start as, what they take. */
 
 import { type Callbacks, template } from "../callbacks.ts";
+import { canonicalIP } from "./address.ts";
+import { isOrigin } from "./origin.ts";
 
 /** The parameters of a {@linkcode WebServer}. */
 export interface WebServerParameters {
@@ -24,30 +26,186 @@ export interface WebServerParameters {
    */
   readonly localaddress: string;
   /**
-   * The name of the operator, in the template's answer and in messages: letters, digits and underscores.
+   * Transport layer security: `https:` and `wss:` instead of `http:` and `ws:`, on the same port. Needs `privatekey` and `certificate`.
+   *
+   * @default {false}
+   */
+  readonly secure: boolean;
+  /**
+   * The file of the certificate's private key, in PEM: a path, relative to the working directory, or a `file:` URL. Needs the
+   * permission to read this file.
+   *
+   * @default {""}
+   */
+  readonly privatekey: string | URL;
+  /**
+   * The file of the certificate, in PEM, followed by those that lead to its root, if any: a path or a `file:` URL. Needs the permission to
+   * read this file.
+   *
+   * @default {""}
+   */
+  readonly certificate: string | URL;
+  /**
+   * The password of the private key. Code can read it; `console.log`, `Deno.inspect`, JSON and error messages never show it.
+   *
+   * @default {""}
+   */
+  readonly password: string;
+  /**
+   * The callbacks: an object of functions, such as the namespace of a module, or the path or URL of a module. Those of an object are
+   * looked up when they are due, so a function that is replaced in the object takes over at once. A module is loaded at the start, which
+   * needs the permission to read it.
+   *
+   * @default {template}
+   */
+  readonly callbacks: Callbacks | string | URL;
+  /**
+   * The language of a callbacks file: `"input"` is what its extension says, `"node"` is TypeScript whatever its name, so that
+   * `webserver1_callbacks.dat` works.
+   *
+   * @default {"node"}
+   */
+  readonly language: "input" | "node";
+  /**
+   * The extension of the file that `exposeCallbacks()` writes for an external editor: `.dat`, that of the language (`.ts`), or `customext`.
+   *
+   * @default {"language"}
+   */
+  readonly extension: "dat" | "language" | "custom";
+  /**
+   * The custom extension, without a dot.
+   *
+   * @default {""}
+   */
+  readonly customext: string;
+  /**
+   * Whether a viewer of the callbacks text wraps its lines: `"on"`, `"off"`, or `"input"`, as the viewer is set. The server itself shows no text.
+   *
+   * @default {"input"}
+   */
+  readonly wordwrap: "input" | "on" | "off";
+  /**
+   * The name of the operator, in the template's answer, in messages and file names: letters, digits and underscores.
    *
    * @default {"webserver1"}
    */
   readonly name: string;
   /**
-   * The callbacks: an object of functions, such as the namespace of a module. They are looked up when they are due, so a
-   * function that is replaced in the object takes over at once.
+   * Whether to take the callbacks file and the certificate anew when they are saved, with requests and WebSockets undisturbed in the
+   * case of callbacks. A file that cannot be used leaves the old one at work and counts an error.
    *
-   * @default {template}
+   * @default {false}
    */
-  readonly callbacks: Callbacks;
+  readonly watch: boolean;
+  /**
+   * Which web pages may open a WebSocket or send POST, PUT, PATCH and DELETE: `"same"` those that come from the host and port they ask,
+   * `"any"` all, or a list of origins, such as `["http://192.168.0.7:8080"]`. Others get 403. Requests without an `Origin` header, which
+   * are not from web pages, always may.
+   *
+   * @default {"same"}
+   */
+  readonly origins: "same" | "any" | readonly string[];
+  /**
+   * IP addresses of proxies whose `X-Forwarded-For` header is believed: `clientAddress` has the address forwarded, with the port
+   * of the proxy's connection.
+   *
+   * @default {[]}
+   */
+  readonly trustedProxies: readonly string[];
+  /**
+   * The largest request body, in bytes. Larger ones get 413 without being read whole, and their connection is dropped.
+   *
+   * @default {16777216}
+   */
+  readonly maxBodySize: number;
+  /**
+   * The most memory for all request bodies held at once, in bytes. A body that would go over it gets 503.
+   *
+   * @default {268435456}
+   */
+  readonly maxBodyMemory: number;
+  /**
+   * How a callback gets the body: `"buffer"` whole, as `request.data`; `"stream"` at once, as `request.raw.body`, for uploads larger
+   * than memory: `request.data` is empty then, and `text()`, `json()` and `formData()` read the stream.
+   *
+   * @default {"buffer"}
+   */
+  readonly body: "buffer" | "stream";
+  /**
+   * Seconds to receive a body, or else 408, and for an async callback to settle, or else 503; a WebSocket callback is given up
+   * and the next one runs. 0 is no limit.
+   *
+   * @default {60}
+   */
+  readonly requestTimeout: number;
+  /**
+   * The most WebSockets at once, those being asked by `onWebSocketRequest` and those given up but not yet gone included. Further
+   * ones get 503.
+   *
+   * @default {1024}
+   */
+  readonly maxConnections: number;
+  /**
+   * The largest WebSocket message taken, in bytes. A larger one closes its connection with 1009. The runtime has put the message together
+   * by then, and refuses frames of 64 MiB and more itself.
+   *
+   * @default {16777216}
+   */
+  readonly maxMessageSize: number;
+  /**
+   * Bytes that may wait for one WebSocket client. While more waits to be sent to it, sends are refused; when more waits to be handled
+   * from it, it is closed with 1008.
+   *
+   * @default {4194304}
+   */
+  readonly maxBufferedAmount: number;
+  /**
+   * Seconds, 0 to 3600, after which a WebSocket peer is given up that answers no ping, or takes nothing of what waits for it. 0 is never.
+   * New connections get it.
+   *
+   * @default {30}
+   */
+  readonly idleTimeout: number;
+  /**
+   * Seconds that a stop leaves to what is under way.
+   *
+   * @default {5}
+   */
+  readonly shutdownTimeout: number;
 }
 
 /** Parameters to change; `undefined` is taken as absent. */
 export type ParameterChange = { readonly [Name in keyof WebServerParameters]?: WebServerParameters[Name] | undefined };
 
+const MiB = 1 << 20;
+
 /** What a new operator starts with. */
-export const defaults: WebServerParameters = Object.freeze({
+export const defaults: WebServerParameters = Object.freeze<WebServerParameters>({
   active: false,
   port: 9980,
   localaddress: "",
-  name: "webserver1",
+  secure: false,
+  privatekey: "",
+  certificate: "",
+  password: "",
   callbacks: template,
+  language: "node",
+  extension: "language",
+  customext: "",
+  wordwrap: "input",
+  name: "webserver1",
+  watch: false,
+  origins: "same",
+  trustedProxies: Object.freeze([]),
+  maxBodySize: 16 * MiB,
+  maxBodyMemory: 256 * MiB,
+  body: "buffer",
+  requestTimeout: 60,
+  maxConnections: 1024,
+  maxMessageSize: 16 * MiB,
+  maxBufferedAmount: 4 * MiB,
+  idleTimeout: 30,
+  shutdownTimeout: 5,
 });
 
 interface Rule<Value> {
@@ -58,31 +216,128 @@ interface Rule<Value> {
 }
 
 const isString = (value: unknown) => typeof value === "string";
+const isNumber = (value: unknown) => typeof value === "number";
+const isList = (value: unknown) => Array.isArray(value) && value.every(isString);
+
+const flag: Rule<boolean> = { takes: "true or false", isOfType: (value) => typeof value === "boolean" };
+
+const file: Rule<string | URL> = {
+  takes: "the path of a file, or a file: URL",
+  isOfType: (value) => isString(value) || value instanceof URL,
+  inRange: (value) => !(value instanceof URL) || value.protocol === "file:",
+};
+
+function oneOf<Value extends string>(...values: Value[]): Rule<Value> {
+  return {
+    takes: values.map((value) => `"${value}"`).join(" or "),
+    isOfType: isString,
+    inRange: (value) => values.includes(value),
+  };
+}
+
+function integer(minimum: number, maximum: number, unit = ""): Rule<number> {
+  return {
+    takes: `an integer from ${minimum} to ${maximum}${unit}`,
+    isOfType: isNumber,
+    inRange: (value) => Number.isInteger(value) && value >= minimum && value <= maximum,
+  };
+}
+
+const bytes = integer(0, Number.MAX_SAFE_INTEGER, " (bytes)");
+
+/** The runtime's timers end at 2^31 ms. */
+const seconds: Rule<number> = {
+  takes: "seconds from 0 to 86400",
+  isOfType: isNumber,
+  inRange: (value) => value >= 0 && value <= 86_400,
+};
 
 const rules: { readonly [Name in keyof WebServerParameters]: Rule<WebServerParameters[Name]> } = {
-  active: { takes: "true or false", isOfType: (value) => typeof value === "boolean" },
-  port: {
-    takes: "an integer from 0 to 65535",
-    isOfType: (value) => typeof value === "number",
-    inRange: (value) => Number.isInteger(value) && value >= 0 && value <= 65535,
-  },
+  active: flag,
+  port: integer(0, 65535),
   localaddress: {
     takes: 'an IP address or a host name of this machine, or "" for all interfaces',
     isOfType: isString,
     inRange: (value) => /^[\w.:%-]*$/.test(value),
   },
+  secure: flag,
+  privatekey: file,
+  certificate: file,
+  password: { takes: "a string", isOfType: isString },
+  callbacks: {
+    takes: "an object of callbacks, or the path or URL of a module of them",
+    isOfType: (value) => isString(value) || (typeof value === "object" && value !== null),
+    inRange: (value) => value !== "",
+  },
+  language: oneOf("input", "node"),
+  extension: oneOf("dat", "language", "custom"),
+  customext: {
+    takes: "up to 16 letters, digits and underscores",
+    isOfType: isString,
+    inRange: (value) => /^\w{0,16}$/.test(value),
+  },
+  wordwrap: oneOf("input", "on", "off"),
   name: {
     takes: "letters, digits and underscores",
     isOfType: isString,
     inRange: (value) => /^\w+$/.test(value),
   },
-  callbacks: {
-    takes: "an object of callbacks",
-    isOfType: (value) => typeof value === "object" && value !== null,
+  watch: flag,
+  origins: {
+    takes: '"same", "any", or a list of origins such as "http://192.168.0.7:8080"',
+    isOfType: (value) => isString(value) || isList(value),
+    inRange: (value) => typeof value === "string" ? value === "same" || value === "any" : value.every(isOrigin),
   },
+  trustedProxies: {
+    takes: 'a list of IP addresses such as "192.168.0.2"',
+    isOfType: isList,
+    inRange: (value) => value.every((address) => canonicalIP(address) !== undefined),
+  },
+  maxBodySize: bytes,
+  maxBodyMemory: bytes,
+  body: oneOf("buffer", "stream"),
+  requestTimeout: seconds,
+  maxConnections: integer(0, Number.MAX_SAFE_INTEGER),
+  maxMessageSize: bytes,
+  maxBufferedAmount: bytes,
+  idleTimeout: integer(0, 3600, " (seconds)"),
+  shutdownTimeout: seconds,
 };
 
-const CALLBACK_NAMES = [...Object.keys(template), "onError"] as (keyof Callbacks)[];
+/** The names of the callbacks. */
+export const CALLBACK_NAMES: readonly (keyof Callbacks)[] = [
+  ...Object.keys(template) as (keyof Callbacks)[],
+  "onWebSocketRequest",
+  "onError",
+];
+
+/** The names of the parameters, in the order of the pages. */
+export const PARAMETER_NAMES = Object.keys(rules) as (keyof WebServerParameters)[];
+
+/** All parameters at one time; frozen. */
+class Snapshot {
+  // Neither a property nor one of a prototype that is listed, so that nothing which shows the object shows it.
+  readonly #password: string;
+
+  constructor(parameters: WebServerParameters) {
+    const { password, ...others } = parameters;
+    Object.assign(this, others);
+    this.#password = password;
+    Object.freeze(this);
+  }
+
+  get password(): string {
+    return this.#password;
+  }
+}
+
+/** The parameters after a change; frozen, lists included. */
+export function changed(before: WebServerParameters, change: Partial<WebServerParameters>): WebServerParameters {
+  const after = { ...before, password: before.password, ...change };
+  after.trustedProxies = Object.freeze([...after.trustedProxies]);
+  if (typeof after.origins !== "string") after.origins = Object.freeze([...after.origins]);
+  return new Snapshot(after) as unknown as WebServerParameters;
+}
 
 /**
  * A change of parameters, with `undefined` taken as absent.
@@ -101,17 +356,22 @@ export function checkParameters(change: ParameterChange): Partial<WebServerParam
 
 function checkParameter(name: string, value: unknown): void {
   if (!Object.hasOwn(rules, name)) {
-    throw new TypeError(`Cannot set parameter "${name}": the parameters are ${Object.keys(rules).join(", ")}`);
+    throw new TypeError(`Cannot set parameter "${name}": the parameters are ${PARAMETER_NAMES.join(", ")}`);
   }
   const rule = rules[name as keyof WebServerParameters] as Rule<unknown>;
-  const shown = Deno.inspect(value, { depth: 0, strAbbreviateSize: 80 });
+  const shown = name === "password" ? "this value" : Deno.inspect(value, { depth: 0, strAbbreviateSize: 80 });
   const message = `Cannot set parameter "${name}" to ${shown}: it takes ${rule.takes}`;
   if (!rule.isOfType(value)) throw new TypeError(message);
   if (rule.inRange && !rule.inRange(value)) throw new RangeError(message);
-  if (name === "callbacks") checkCallbacks(value as Callbacks);
+  if (name === "callbacks" && typeof value === "object" && !(value instanceof URL)) checkCallbacks(value as Callbacks);
 }
 
-function checkCallbacks(callbacks: Callbacks): void {
+/**
+ * Checks that what is named as a callback is a function.
+ *
+ * @throws {TypeError} If it is not
+ */
+export function checkCallbacks(callbacks: Callbacks): void {
   for (const name of CALLBACK_NAMES) {
     const callback: unknown = callbacks[name];
     if (callback !== undefined && typeof callback !== "function") {
