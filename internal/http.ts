@@ -1,33 +1,51 @@
 /** The way of an HTTP request: its body, its callback, its answer. */
 
-import type { RequestDictionary } from "../callbacks.ts";
-import type { Address } from "./address.ts";
+import { Bodies, early, hasBody, limited, objection } from "./body.ts";
 import { type Cooks, Failure } from "./cook.ts";
-import { hasBody, requestDictionary } from "./request.ts";
-import { refusal, responseDictionary, toResponse } from "./response.ts";
+import { originObjection } from "./origin.ts";
+import type { WebServerParameters } from "./parameters.ts";
+import { type RequestContext, requestDictionary } from "./request.ts";
+import { dropping, isLasting, refusal, responseDictionary, toResponse } from "./response.ts";
+import { endable } from "./stream.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
+/** Methods that web pages of other origins may not send. */
+const CHANGING = ["POST", "PUT", "PATCH", "DELETE"];
+
+type Answer = Response | Promise<Response>;
 
 /** Answers requests, and knows how many answers are under way. */
 export class Requests {
   readonly #cooks: Cooks;
+  readonly #parameters: () => WebServerParameters;
+  readonly #bodies: Bodies;
   /** Answers that are awaited, or not yet taken by the runtime. */
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
+  /** How to end the event streams under way. */
+  readonly #endings = new Set<() => void>();
 
-  constructor(cooks: Cooks) {
+  constructor(cooks: Cooks, parameters: () => WebServerParameters) {
     this.#cooks = cooks;
+    this.#parameters = parameters;
+    this.#bodies = new Bodies(parameters, cooks.deadlines);
   }
 
   /** The answer to a request. A promise only if there is a body to receive or the callback returns one. */
-  answer(
-    request: Request,
-    info: Deno.ServeHandlerInfo | undefined,
-    listening: Address,
-  ): Response | Promise<Response> {
-    if (hasBody(request)) return this.#tracked(this.#receive(request, info, listening), info);
-    const answer = this.#respond(request, requestDictionary(request, info, listening));
-    return answer instanceof Promise ? this.#tracked(answer, info) : answer;
+  answer(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      const refused = this.#objection(request, method);
+      if (refused) return refused;
+      if (hasBody(request)) return this.#withBody(request, info, context);
+    }
+    const answer = this.#respond(request, info, context);
+    return answer instanceof Promise ? this.track(answer, info) : answer;
+  }
+
+  /** Ends what has no end of its own. */
+  endStreams(): void {
+    for (const end of this.#endings) end();
   }
 
   /** Resolves when no answer is under way. */
@@ -35,50 +53,100 @@ export class Requests {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenIdle = resolve);
   }
 
-  async #receive(request: Request, info: Deno.ServeHandlerInfo | undefined, listening: Address): Promise<Response> {
-    let data;
+  /** The refusal of a request that changes something and comes from a page which may not. */
+  #objection(request: Request, method: string): Response | undefined {
+    if (!CHANGING.includes(method)) return undefined;
+    const parameters = this.#parameters();
+    const detail = originObjection(request, parameters.origins, (message) => this.#cooks.warn(message));
+    return detail === undefined ? undefined : early(request, parameters, 403, detail);
+  }
+
+  #withBody(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
+    const parameters = this.#parameters();
+    if (parameters.body === "buffer") return this.track(this.#receive(request, info, context), info);
+    const refused = objection(request, parameters);
+    if (refused) return refused;
+    const answer = this.#respond(request, info, context, limited(request, parameters));
+    return this.track(Promise.resolve(answer), info);
+  }
+
+  async #receive(
+    request: Request,
+    info: Deno.ServeHandlerInfo | undefined,
+    context: RequestContext,
+  ): Promise<Response> {
+    const data = await this.#bodies.receive(request);
+    if (data instanceof Response) return data;
     try {
-      data = await request.bytes();
-    } catch {
-      // The client has left in the middle of it, or its chunks are malformed.
-      return refusal(400, "The body did not arrive whole");
+      return await this.#respond(request, info, context, data);
+    } finally {
+      this.#bodies.release(data);
     }
-    return this.#respond(request, requestDictionary(request, info, listening, data));
   }
 
-  #respond(request: Request, dictionary: RequestDictionary): Response | Promise<Response> {
+  #respond(
+    request: Request,
+    info: Deno.ServeHandlerInfo | undefined,
+    context: RequestContext,
+    content?: Uint8Array<ArrayBuffer> | Request,
+  ): Answer {
+    const dictionary = requestDictionary(request, info, context, content);
     const result = this.#cooks.run("onHTTPRequest", dictionary, responseDictionary());
-    return result instanceof Promise
-      ? result.then((settled) => this.#finish(settled, request))
-      : this.#finish(result, request);
+    const finish = (settled: unknown) => {
+      const answer = this.#finish(settled, request, info);
+      context.clearText?.answered(request, answer.status);
+      return answer;
+    };
+    return result instanceof Promise ? result.then(finish) : finish(result);
   }
 
-  #finish(result: unknown, request: Request): Response {
-    if (result instanceof Failure) return refusal(result.status, result.detail);
+  #finish(result: unknown, request: Request, info: Deno.ServeHandlerInfo | undefined): Response {
+    if (result instanceof Failure) return failure(result);
     if (result === undefined) {
       if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn(NOTHING);
       return refusal(404);
     }
+    let response;
     try {
-      return toResponse(result, request);
+      response = toResponse(result, request);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
       return refusal(500);
     }
+    return isLasting(response) ? this.#lasting(response, info) : response;
+  }
+
+  /** An answer whose end only the runtime knows. */
+  #lasting(response: Response, info: Deno.ServeHandlerInfo | undefined): Response {
+    if (info === undefined) return response;
+    let ended = () => {};
+    // Only then: to touch the body of a `Response` makes a stream of what is none.
+    if (response.headers.get("content-type")?.startsWith("text/event-stream") && response.body !== null) {
+      const { stream, end } = endable(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
+      response = new Response(stream, response);
+      this.#endings.add(end);
+      ended = () => this.#endings.delete(end);
+    }
+    this.#count(info.completed, ended);
+    return response;
   }
 
   /** Counts an answer as under way until the runtime is done with it. */
-  async #tracked(answer: Promise<Response>, info: Deno.ServeHandlerInfo | undefined): Promise<Response> {
+  track(answer: Promise<Response>, info?: Deno.ServeHandlerInfo): Promise<Response> {
+    this.#count(info?.completed ?? answer);
+    return answer;
+  }
+
+  #count(completed: Promise<unknown>, ended?: () => void): void {
     this.#inFlight++;
     const settle = () => {
+      ended?.();
       if (--this.#inFlight === 0) this.#whenIdle?.();
     };
-    const completed = info?.completed;
-    completed?.then(settle, settle);
-    try {
-      return await answer;
-    } finally {
-      if (!completed) settle();
-    }
+    completed.then(settle, settle);
   }
+}
+
+function failure({ status, detail }: Failure): Response {
+  return status === 413 ? dropping(413, detail) : refusal(status, detail);
 }

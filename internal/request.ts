@@ -1,12 +1,29 @@
 /** The `request` dictionary: a lazy view on a Fetch `Request`. */
 
 import type { RequestDictionary, RequestFields } from "../callbacks.ts";
-import { type Address, formatAddress, serverAddress } from "./address.ts";
+import { type Address, canonicalIP, formatAddress, serverAddress } from "./address.ts";
+import type { ClearText } from "./clear_text.ts";
+import { clientAddressOf, peerOf, type TrustedProxies } from "./forwarded.ts";
 import { headerOf } from "./headers.ts";
 
-/** Thrown into a callback that uses a request which cannot be understood; the answer is 400. */
+/** Thrown into a callback that uses a request which cannot be understood, or taken whole; the answer has the status. */
 export class BadRequest extends Error {
   override name = "BadRequest";
+
+  constructor(message: string, readonly status: 400 | 413 = 400) {
+    super(message);
+  }
+}
+
+/** What the requests of one listener have in common. */
+export interface RequestContext {
+  /** Where it listens. */
+  readonly listening: Address;
+  readonly trustedProxies: TrustedProxies;
+  /** Aborts when the server stops. */
+  readonly stopped: AbortSignal;
+  /** Without TLS: hears of each request whose `Authorization` is read. */
+  readonly clearText: ClearText | undefined;
 }
 
 // What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which the
@@ -46,16 +63,10 @@ export function targetOf(request: Request): string {
   return behindScheme[end] === "/" ? behindScheme.slice(end) : `/${end < 0 ? "" : behindScheme.slice(end)}`;
 }
 
-/** The address of the client, or `""` where there is none (a `Request` that came by no connection). */
-export function clientAddressOf(info: Deno.ServeHandlerInfo | undefined): string {
-  const address = info?.remoteAddr;
-  return address !== undefined && "hostname" in address ? formatAddress(address.hostname, address.port) : "";
-}
-
-/** Whether the request may bring a body that the runtime hands over. */
-export function hasBody(request: Request): boolean {
-  // HTTP/2 may send a body without announcing it, so only this says that there is none.
-  return request.method !== "GET" && request.method !== "HEAD" && headerOf(request, "content-length") !== "0";
+/** Host and port that are asked, as sent. */
+export function authorityOf(request: Request): string {
+  // HTTP/2 has it in the URL only.
+  return headerOf(request, "host") ?? request.url.slice(request.url.indexOf("//") + 2).replace(/[/?#].*$/s, "");
 }
 
 /** A dictionary without a prototype that, unlike `Object.create(null)`, the engine keeps fast. */
@@ -84,12 +95,13 @@ class Fields implements RequestFields {
   declare private query: number;
   declare private parsed?: Record<string, string>;
   declare private client?: string;
+  declare private aborting?: AbortSignal;
 
   constructor(
     readonly request: Request,
     private readonly info: Deno.ServeHandlerInfo | undefined,
-    private readonly listening: Address,
-    private bytes: Uint8Array<ArrayBuffer> | undefined,
+    readonly context: RequestContext,
+    private content: Uint8Array<ArrayBuffer> | Request | undefined,
   ) {}
 
   get method() {
@@ -110,15 +122,20 @@ class Fields implements RequestFields {
   }
 
   get clientAddress() {
-    return this.client ??= clientAddressOf(this.info);
+    return this.client ??= clientAddressOf(this.request, peerOf(this.info), this.context.trustedProxies);
   }
 
   get serverAddress() {
-    return serverAddress(this.listening, headerOf(this.request, "host"), this.clientAddress);
+    const peer = peerOf(this.info);
+    const client = peer ? formatAddress(peer.hostname, peer.port) : "";
+    return serverAddress(this.context.listening, headerOf(this.request, "host"), client);
   }
 
   get data() {
-    return this.bytes ??= new Uint8Array(0);
+    if (this.content instanceof Uint8Array) return this.content;
+    const empty = new Uint8Array(0);
+    if (this.content === undefined) this.content = empty;
+    return empty;
   }
 
   get headers() {
@@ -126,12 +143,12 @@ class Fields implements RequestFields {
   }
 
   get signal() {
-    return this.request.signal;
+    return this.aborting ??= AbortSignal.any([this.request.signal, this.context.stopped]);
   }
 
   get raw() {
     this.split();
-    return this.request;
+    return this.content instanceof Request ? this.content : this.request;
   }
 
   text() {
@@ -155,10 +172,18 @@ class Fields implements RequestFields {
     }
   }
 
-  /** The data in the clothes of a Fetch body, which knows how to decode it. */
-  private body(): Response {
+  /** The body, of which Fetch knows how to decode it: a stream still to come, or the data in its clothes. */
+  private body(): Body {
+    if (this.content instanceof Request) return this.content;
     const contentType = headerOf(this.request, "content-type");
     return new Response(this.data, contentType === null ? {} : { headers: { "content-type": contentType } });
+  }
+
+  authorizationRead(value: string | null): void {
+    const peer = peerOf(this.info);
+    // A trusted proxy is where TLS ends.
+    if (peer && this.context.trustedProxies.has(canonicalIP(peer.hostname) ?? "")) return;
+    this.context.clearText?.authorizationRead(this.request, value, peer);
   }
 
   private split(): string {
@@ -198,7 +223,9 @@ function keysOf(fields: Fields): string[] {
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
   if (RESERVED.has(name) || INHERITED.has(key) || !TOKEN.test(name)) return undefined;
-  return headerOf(fields.request, name) ?? undefined;
+  const value = headerOf(fields.request, name);
+  if (name === "authorization") fields.authorizationRead(value);
+  return value ?? undefined;
 }
 
 function read(fields: Fields, key: string): unknown {
@@ -259,14 +286,14 @@ const dictionary: ProxyHandler<Fields> = {
  *
  * @param request As `Deno.serve` hands it over
  * @param info As `Deno.serve` hands it over
- * @param listening Where the server listens
- * @param data The body, already read; absent without one
+ * @param context What it has in common with others
+ * @param content The body that has been read, or the request to read it from; absent without one
  */
 export function requestDictionary(
   request: Request,
   info: Deno.ServeHandlerInfo | undefined,
-  listening: Address,
-  data?: Uint8Array<ArrayBuffer>,
+  context: RequestContext,
+  content?: Uint8Array<ArrayBuffer> | Request,
 ): RequestDictionary {
-  return new Proxy(new Fields(request, info, listening, data), dictionary) as unknown as RequestDictionary;
+  return new Proxy(new Fields(request, info, context, content), dictionary) as unknown as RequestDictionary;
 }

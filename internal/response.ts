@@ -2,6 +2,7 @@
 
 import { STATUS_TEXT } from "@std/http/status";
 import type { HeaderValue, ResponseData, ResponseDictionary } from "../callbacks.ts";
+import { inChunks } from "./stream.ts";
 
 /** What a header value may not have: control characters, which crash the runtime, and what is beyond a byte. */
 const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/;
@@ -11,13 +12,36 @@ export function responseDictionary(): ResponseDictionary {
   return { statusCode: 404, statusReason: "Not Found", data: "" };
 }
 
+/** The headers in a dictionary: every key that is none of its own. */
+export function headersOf(dictionary: Partial<ResponseDictionary>): Headers {
+  const { statusCode: _code, statusReason: _reason, data: _data, headers, ...others } = dictionary;
+  const fields = Object.create(null) as HeaderFields;
+  merge(fields, headers);
+  merge(fields, others as ResponseDictionary["headers"]);
+  return toHeaders(fields);
+}
+
+const HTML = { "content-type": "text/html; charset=utf-8" };
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
+
+function line(status: number, detail: string | undefined): string {
+  const text = `${status} ${STATUS_TEXT[status]}`;
+  return detail === undefined ? `${text}\n` : `${text}: ${detail}\n`;
+}
+
 /** An answer of the server's own: the status and, for a person at the other end, one line. */
 export function refusal(status: number, detail?: string, headers: Record<string, string> = {}): Response {
-  const line = `${status} ${STATUS_TEXT[status]}`;
-  return new Response(detail === undefined ? `${line}\n` : `${line}: ${detail}\n`, {
-    status,
-    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
-  });
+  return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
+}
+
+/**
+ * A refusal that ends the connection. After an answer that comes before the body has arrived, the runtime would go on reading
+ * without limit; it drops the connection when the answer is shorter than its announced length.
+ */
+export function dropping(status: number, detail?: string, headers: Record<string, string> = {}): Response {
+  const body = new TextEncoder().encode(line(status, detail));
+  const length = { "content-length": String(body.length + 1) };
+  return new Response(inChunks(body), { status, headers: { ...TEXT, ...headers, ...length } });
 }
 
 function headerText(name: string, value: unknown): string {
@@ -75,17 +99,30 @@ function toHeaders(fields: HeaderFields): Headers {
   return headers;
 }
 
-const HTML = { "content-type": "text/html; charset=utf-8" };
-const TEXT = { "content-type": "text/plain; charset=utf-8" };
-
 /** By its first character that is not white space; the cheap look at the very first one settles most. */
 function typeOf(text: string): typeof HTML {
   const first = text.charCodeAt(0);
   return first === 0x3c || (first <= 0x20 && /^\s*</.test(text)) ? HTML : TEXT;
 }
 
+/** Answers that are under way for longer than they take to be handed over. */
+const lasting = new WeakSet<Response>();
+/** Reasons that are not the standard ones, for the request log: the runtime sends none. */
+const reasons = new WeakMap<Response, string>();
+
+/** Whether the answer is under way until the runtime says that it is through, since its end is not known here. */
+export function isLasting(answer: Response): boolean {
+  return lasting.has(answer);
+}
+
+/** What the callback said in `statusReason`, or else the standard reason. */
+export function reasonOf(answer: Response): string {
+  return reasons.get(answer) ?? STATUS_TEXT[answer.status] ?? "";
+}
+
 function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Request): Response {
   let status = 404;
+  let reason: string | undefined;
   let data: unknown = "";
   let contentType: HeaderValue | undefined;
   let fields: HeaderFields | undefined;
@@ -96,6 +133,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
         status = value as number;
         break;
       case "statusReason":
+        if (value !== STATUS_TEXT[status] && value !== "Not Found") reason = String(value);
         break;
       case "data":
         data = value ?? "";
@@ -134,10 +172,43 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
   } else if (typeof data === "string" && data !== "") {
     headers = typeOf(data);
   }
-  const bodiless = status === 204 || status === 205 || status === 304 ||
-    (data instanceof ReadableStream && request.method === "HEAD");
-  if (bodiless) discard(data);
-  return new Response(bodiless ? null : data as BodyInit, { status, headers: headers as HeadersInit });
+  const reading = request.method !== "HEAD";
+  let body: unknown = data;
+  if (status === 204 || status === 205 || status === 304 || (data instanceof ReadableStream && !reading)) {
+    discard(data);
+    body = null;
+  } else if (reading && isLarge(data)) {
+    const { stream, length } = streamed(data);
+    body = stream;
+    const withLength = new Headers(headers as HeadersInit);
+    withLength.set("content-length", String(length));
+    headers = withLength;
+  }
+  const response = new Response(body as BodyInit | null, { status, headers: headers as HeadersInit });
+  if (body instanceof ReadableStream) lasting.add(response);
+  if (reason !== undefined) reasons.set(response, reason);
+  return response;
+}
+
+/** Bytes from which on an answer is sent in chunks, that a stop can tell when it is through. */
+const LARGE = 64 * 1024;
+
+function isLarge(data: ResponseData): data is Exclude<ResponseData, ReadableStream> {
+  if (typeof data === "string") return data.length > LARGE;
+  return data instanceof Blob ? data.size > LARGE : !(data instanceof ReadableStream) && data.byteLength > LARGE;
+}
+
+function streamed(data: Exclude<ResponseData, ReadableStream>): { stream: ReadableStream; length: number } {
+  if (data instanceof Blob) return { stream: data.stream(), length: data.size };
+  // A copy, as the runtime makes one: what the callback does with its buffer later is not sent.
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : copy(data);
+  return { stream: inChunks(bytes), length: bytes.length };
+}
+
+function copy(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength).slice()
+    : new Uint8Array(data.slice());
 }
 
 /** A stream that is not sent is told so, that its source can close. */
@@ -162,6 +233,7 @@ function checked(response: Response): Response {
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
   for (const [name, value] of response.headers) headerText(name, value);
+  lasting.add(response);
   return response;
 }
 

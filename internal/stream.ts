@@ -1,0 +1,38 @@
+/** Streams of answers: bytes in chunks, and streams that a stop can end. */
+
+/** Bytes a chunk: fewer cost throughput, more are no faster. */
+const CHUNK = 256 * 1024;
+
+/** Bytes as a stream that hands over each chunk when the one before has been taken. */
+export function inChunks(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let sent = 0;
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(bytes.subarray(sent, sent += CHUNK));
+      if (sent >= bytes.length) controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** A stream like the source, and a way to end it as if the source had ended. */
+export function endable(
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+): { stream: ReadableStream<Uint8Array<ArrayBuffer>>; end(): void } {
+  const reader = source.getReader();
+  const ended = Promise.withResolvers<{ done: true; value: undefined }>();
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const { done, value } = await Promise.race([reader.read(), ended.promise]);
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return {
+    stream,
+    end() {
+      ended.resolve({ done: true, value: undefined });
+      reader.cancel().catch(() => {});
+    },
+  };
+}
