@@ -29,6 +29,7 @@
  * @module
  */
 
+import * as templateModule from "./internal/callbacks_template.ts";
 import type { WebServer } from "./server.ts";
 
 /** What `request` has beside the headers. */
@@ -143,6 +144,19 @@ export interface Callbacks {
     response: ResponseDictionary,
   ): HTTPAnswer | Promise<HTTPAnswer>;
 
+  /**
+   * A WebSocket handshake has arrived, and is right. `response` starts as 101, `"Switching Protocols"`: while `statusCode` stays so, the
+   * WebSocket is accepted; with any other, or a `Response`, it is refused. `response` decides, returned or not. Every further key
+   * is sent as a header, also with 101; `Sec-WebSocket-Protocol` picks one of the sub-protocols that the client offers.
+   *
+   * Throwing, or what cannot be sent, refuses with 500. While absent, every handshake is accepted.
+   */
+  onWebSocketRequest?(
+    webServer: WebServer,
+    request: RequestDictionary,
+    response: ResponseDictionary,
+  ): HTTPAnswer | Promise<HTTPAnswer>;
+
   /** A WebSocket is open: the client can be sent to. `uri` is the path and query it connected to, as sent. */
   onWebSocketOpen?(webServer: WebServer, client: string, uri: string): unknown;
 
@@ -176,27 +190,4 @@ export interface Callbacks {
  * The callbacks of a new operator: HTTP requests get the operator's name, WebSocket messages come back. A server without
  * the `callbacks` parameter uses them.
  */
-export const template: Readonly<Callbacks> = Object.freeze<Callbacks>({
-  onHTTPRequest(webServer, _request, response) {
-    response.statusCode = 200;
-    response.statusReason = "OK";
-    response.data = `<b>TouchDesigner: </b>${webServer.name}`;
-    return response;
-  },
-
-  onWebSocketOpen(_webServer, _client, _uri) {},
-
-  onWebSocketClose(_webServer, _client, _code, _reason) {},
-
-  onWebSocketReceiveText(webServer, client, data) {
-    webServer.webSocketSendText(client, data);
-  },
-
-  onWebSocketReceiveBinary(webServer, client, data) {
-    webServer.webSocketSendBinary(client, data);
-  },
-
-  onServerStart(_webServer) {},
-
-  onServerStop(_webServer) {},
-});
+export const template: Readonly<Callbacks> = Object.freeze<Callbacks>({ ...templateModule });

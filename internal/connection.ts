@@ -1,0 +1,240 @@
+/** One WebSocket connection. */
+
+import type { Cooks } from "./cook.ts";
+import type { WebServerParameters } from "./parameters.ts";
+
+/** Milliseconds for a handshake that was answered to come to a socket: without one, the client had left before. */
+const OPEN_TIMEOUT = 10_000;
+/** Milliseconds for a peer to answer a close. */
+const CLOSE_TIMEOUT = 5_000;
+/** RFC 6455, section 7.4.1: a connection that ended without a close. */
+const ABNORMAL = 1006;
+/** What a waiting message costs beside its data, in bytes. */
+const OVERHEAD = 128;
+
+/** Codes that may be sent (RFC 6455, section 7.4.1). */
+const POLICY_VIOLATION = 1008;
+const MESSAGE_TOO_BIG = 1009;
+
+/** How a connection ends. */
+interface End {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** What a connection tells the set it is in. */
+export interface Membership {
+  /** It is open. False: the set takes no more. */
+  opened(connection: Connection): boolean;
+  /** Nothing comes from it any more. */
+  closed(connection: Connection): void;
+  /** Its last callback has settled. */
+  done(connection: Connection): void;
+  /** The runtime has let go of it. */
+  gone(connection: Connection): void;
+}
+
+/** What a connection has in common with others. */
+export interface Shared {
+  readonly cooks: Cooks;
+  readonly parameters: () => WebServerParameters;
+  readonly set: Membership;
+}
+
+/** What may be sent. */
+export type Message = string | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
+
+/** One connection. Its callbacks run one at a time and in order, open first and close last. */
+export class Connection {
+  readonly client: string;
+  /** The path and query it connected to. */
+  readonly uri: string;
+  /** When it was opened, in milliseconds since 1970. */
+  opened = 0;
+  readonly #socket: WebSocket;
+  readonly #shared: Shared;
+  #state: "connecting" | "open" | "closed" = "connecting";
+  /** The close that we have sent. */
+  #ours: End | undefined;
+  /** The runtime has let go. */
+  #gone = false;
+  /** What waits for an async callback to settle; undefined while none runs. */
+  #waiting: (() => unknown)[] | undefined;
+  /** Bytes of it. */
+  #waitingSize = 0;
+  /** Since when nothing has happened that was to happen, in milliseconds of `performance.now()`. */
+  #since: number | undefined;
+  /** Bytes that were to be sent then, and that have been added since. */
+  #unsent = 0;
+  #added = 0;
+
+  constructor(socket: WebSocket, client: string, uri: string, shared: Shared) {
+    this.client = client;
+    this.uri = uri;
+    this.#socket = socket;
+    this.#shared = shared;
+    // Never "blob": a Blob on a socket whose peer resets crashes the runtime.
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.#open();
+    socket.onmessage = ({ data }) => this.#receive(data);
+    // Where we closed first, our code counts. What was not closed but broke, or fell silent, is not clean.
+    socket.onclose = ({ code, reason, wasClean }) => {
+      this.finish(this.#ours ?? { code: wasClean ? code : ABNORMAL, reason });
+      this.#letGo();
+    };
+    // A close event follows, unless there never was a socket.
+    socket.onerror = (event) => {
+      event.preventDefault();
+      if (this.#state === "connecting") this.#letGo();
+    };
+  }
+
+  /** Bytes that wait to be sent to the client. */
+  get buffered(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** False where the connection is closed or closing, or too much waits to be sent to it. */
+  send(data: Message): boolean {
+    if (this.#ours || this.#state !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
+    const before = this.#socket.bufferedAmount;
+    if (before > this.#shared.parameters().maxBufferedAmount) return false;
+    this.#socket.send(data);
+    if (this.#since !== undefined) this.#added += this.#socket.bufferedAmount - before;
+    return true;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#ours || this.#state !== "open") return;
+    this.#ours = { code, reason };
+    this.#since = undefined;
+    this.#socket.close(code, reason);
+  }
+
+  /** Reports the close: once, if it was ever open, and behind what is still to be handled. */
+  finish({ code, reason }: End = this.#ours ?? { code: ABNORMAL, reason: "" }): void {
+    if (this.#state !== "open") return;
+    const { cooks, set } = this.#shared;
+    this.#state = "closed";
+    set.closed(this);
+    this.#run(() => {
+      const result = cooks.run("onWebSocketClose", this.client, code, reason);
+      if (result instanceof Promise) return result.then(() => set.done(this));
+      set.done(this);
+      return undefined;
+    });
+  }
+
+  /** Gives up a peer that does not do what it should, as far as it can be told now. */
+  check(now: number): void {
+    if (this.#state === "closed") return;
+    if (this.#state === "connecting") {
+      if (this.#waited(now, OPEN_TIMEOUT)) {
+        this.#state = "closed";
+        this.#letGo();
+      }
+    } else if (this.#ours) {
+      if (this.#waited(now, CLOSE_TIMEOUT)) this.finish();
+    } else {
+      this.#checkTaking(now, this.#shared.parameters().idleTimeout * 1000);
+    }
+  }
+
+  /** Leaves what waits to be handled, but for the close. */
+  abandon(): void {
+    if (this.#waiting) this.#waiting = this.#state === "closed" ? this.#waiting.slice(-1) : [];
+  }
+
+  #open(): void {
+    if (this.#state !== "connecting") return this.#socket.close(1001);
+    if (!this.#shared.set.opened(this)) {
+      this.#state = "closed";
+      return this.#socket.close(1001);
+    }
+    this.#state = "open";
+    this.#since = undefined;
+    this.opened = Date.now();
+    this.#run(() => this.#shared.cooks.run("onWebSocketOpen", this.client, this.uri));
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    if (this.#state !== "open" || this.#ours) return;
+    const { cooks, parameters } = this.#shared;
+    const { maxMessageSize, maxBufferedAmount } = parameters();
+    const size = typeof data === "string" ? sizeOf(data, maxMessageSize) : data.byteLength;
+    if (size > maxMessageSize) {
+      return this.close(MESSAGE_TOO_BIG, `Messages are of ${maxMessageSize} bytes at most`);
+    }
+    if (this.#waiting) {
+      this.#waitingSize += size + OVERHEAD;
+      if (this.#waitingSize > maxBufferedAmount) {
+        return this.close(POLICY_VIOLATION, "Messages come faster than they are handled");
+      }
+    }
+    this.#run(
+      typeof data === "string"
+        ? () => cooks.run("onWebSocketReceiveText", this.client, data)
+        : () => cooks.run("onWebSocketReceiveBinary", this.client, new Uint8Array(data)),
+      size + OVERHEAD,
+    );
+  }
+
+  #run(task: () => unknown, size = 0): void {
+    if (this.#waiting) {
+      this.#waiting.push(
+        size === 0 ? task : () => {
+          this.#waitingSize -= size;
+          return task();
+        },
+      );
+      return;
+    }
+    const result = task();
+    if (result instanceof Promise) {
+      this.#waiting = [];
+      void this.#drain(result);
+    }
+  }
+
+  async #drain(first: Promise<unknown>): Promise<void> {
+    await first;
+    for (let task = this.#waiting?.shift(); task; task = this.#waiting?.shift()) await task();
+    this.#waiting = undefined;
+    this.#waitingSize = 0;
+  }
+
+  /** The peer is to take what waits for it. */
+  #checkTaking(now: number, idleTimeout: number): void {
+    const unsent = this.#socket.bufferedAmount;
+    if (unsent === 0) {
+      this.#since = undefined;
+      return;
+    }
+    const taken = this.#since !== undefined && unsent < this.#unsent + this.#added;
+    if (this.#since === undefined || taken) {
+      this.#since = now;
+      this.#unsent = unsent;
+      this.#added = 0;
+    } else if (idleTimeout > 0 && now - this.#since >= idleTimeout) {
+      this.finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
+      // The runtime cannot drop it; it lets go when the peer leaves.
+      this.#socket.close();
+    }
+  }
+
+  #waited(now: number, timeout: number): boolean {
+    this.#since ??= now;
+    return now - this.#since >= timeout;
+  }
+
+  #letGo(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#shared.set.gone(this);
+  }
+}
+
+/** The bytes of a text, counted only where its length leaves a doubt. */
+function sizeOf(text: string, limit: number): number {
+  return text.length * 3 <= limit || text.length > limit ? text.length : new TextEncoder().encode(text).length;
+}

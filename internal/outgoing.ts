@@ -1,0 +1,50 @@
+/** What may be sent to a WebSocket client, checked before it is. */
+
+import type { Message } from "./connection.ts";
+
+function kindOf(value: unknown): string {
+  return typeof value === "object" ? Deno.inspect(value, { depth: 0, strAbbreviateSize: 40 }) : `a ${typeof value}`;
+}
+
+/** @throws {TypeError} If it is no string */
+export function checkText(data: unknown): string {
+  if (typeof data === "string") return data;
+  throw new TypeError(`Cannot send text: the data is not a string, but ${kindOf(data)}`);
+}
+
+/**
+ * Bytes as the runtime takes them. Of a Blob on a socket whose peer resets, the runtime would crash.
+ *
+ * @throws {TypeError} If it is no bytes
+ */
+export function checkBytes(data: unknown): Exclude<Message, string> {
+  if (data instanceof ArrayBuffer) return data;
+  if (!ArrayBuffer.isView(data)) {
+    throw new TypeError(`Cannot send bytes: the data is not a Uint8Array, but ${kindOf(data)}`);
+  }
+  if (data.buffer instanceof ArrayBuffer) return data as ArrayBufferView<ArrayBuffer>;
+  // Memory that is shared with a worker may change while it is sent.
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+}
+
+/**
+ * Checks what a close frame is to carry (RFC 6455, sections 5.5 and 7.4).
+ *
+ * @throws {TypeError} If the reason is no string
+ * @throws {RangeError} If the code may not be sent, or the reason is too long
+ */
+export function checkClose(code: number, reason: string): void {
+  const sendable = code === 1000 || code === 1001 || code === 1003 || (code >= 1007 && code <= 1014) ||
+    (code >= 3000 && code <= 4999);
+  if (!sendable || !Number.isInteger(code)) {
+    throw new RangeError(
+      `Cannot close with code ${Deno.inspect(code)}: it takes 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999`,
+    );
+  }
+  if (typeof reason !== "string") {
+    throw new TypeError(`Cannot close with this reason: it is not a string, but ${kindOf(reason)}`);
+  }
+  if (new TextEncoder().encode(reason).length > 123) {
+    throw new RangeError("Cannot close with this reason: it takes up to 123 bytes of UTF-8");
+  }
+}
