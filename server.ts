@@ -16,62 +16,35 @@
 
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
 import { Cooks } from "./internal/cook.ts";
-import { listen, type ListenAddress, listenAddress, type Listener } from "./internal/listener.ts";
-import { checkParameters, defaults, type ParameterChange, type WebServerParameters } from "./internal/parameters.ts";
-import { headerOf } from "./internal/headers.ts";
-import { Requests } from "./internal/http.ts";
-import { BadRequest } from "./internal/request.ts";
-import { refusal } from "./internal/response.ts";
-import { asksForWebSocket, checkClose, WebSockets } from "./internal/websocket.ts";
-import { within } from "./internal/within.ts";
+import { isModule } from "./internal/files.ts";
+import type { Info } from "./internal/info.ts";
+import { Lifecycle } from "./internal/lifecycle.ts";
+import { type ListenAddress, listenAddress } from "./internal/listener.ts";
+import { checkBytes, checkClose, checkText } from "./internal/outgoing.ts";
+import {
+  changed,
+  checkParameters,
+  defaults,
+  type ParameterChange,
+  type WebServerParameters,
+} from "./internal/parameters.ts";
 
-export type { ListenAddress, ParameterChange, WebServerParameters };
+export type { Info, ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/address.ts";
 
-/** Milliseconds that a stop waits for answers and callbacks under way, and then for `onServerStop`. */
-const SHUTDOWN_TIMEOUT = 5_000;
-
-/** Where requests come from that came by no listener of ours. */
-const NOWHERE: ListenAddress = listenAddress("0.0.0.0", 0);
-
-/** The Info CHOP channels. */
-export interface Info {
-  /** 1 while the server is active, else 0. */
-  server_running: number;
-  /** Open WebSocket connections. */
-  websocket_connections: number;
-  /** Callbacks run since the server was made. */
-  total_cooks: number;
-  /** Warnings since the last start. */
-  warnings: number;
-  /** Errors since the last start. */
-  errors: number;
-}
+/** The columns of the operator's table. */
+const COLUMNS = ["client", "uri", "opened", "buffered"];
 
 /**
- * - `stopped`: no listener
- * - `running`: a listener of our own
- * - `stopping`: as `running`, but every request is answered 503
- * - `served`: `deno serve` has the listener
- */
-type State = "stopped" | "running" | "stopping" | "served";
-
-/**
- * The operator. It is an HTTP and WebSocket server, both on one port, whose answers come from callbacks.
+ * The operator. It is an HTTP, HTTPS and WebSocket server, all on one port, whose answers come from callbacks.
  *
  * `start`, `stop`, `restart` and `set` are carried out one after the other, in the order of their calls. Their promises may be
  * left alone, as Python code does: `onError` hears of a failure in any case, and no rejection goes unhandled. A callback
- * that awaits one of them waits for itself: a stop ends that wait after five seconds.
+ * that awaits one of them waits for itself: a stop ends that wait after `shutdownTimeout`.
  */
 export class WebServer implements AsyncDisposable {
-  #parameters: Readonly<WebServerParameters>;
-  #state: State = "stopped";
-  #listener: Listener | undefined;
-  #address: ListenAddress | undefined;
-  #transitions: Promise<unknown> = Promise.resolve();
-  readonly #cooks = new Cooks(this);
-  #requests = new Requests(this.#cooks);
-  #sockets = this.#newSockets();
+  readonly #cooks: Cooks;
+  readonly #life: Lifecycle;
 
   /**
    * Makes a server that does not run yet.
@@ -85,68 +58,66 @@ export class WebServer implements AsyncDisposable {
     if (given.active) {
       throw new TypeError('Cannot set parameter "active" when making a server: call start(), or set({ active: true })');
     }
-    this.#parameters = Object.freeze({ ...defaults, ...given });
+    const initial = changed(defaults, given);
+    this.#cooks = new Cooks(this, isModule(initial.callbacks) ? {} : initial.callbacks);
+    this.#life = new Lifecycle(this.#cooks, initial, this.fetch);
   }
 
   /** The name of the operator. */
   get name(): string {
-    return this.#parameters.name;
+    return this.parameters.name;
   }
 
   /** Whether the server runs. */
   get active(): boolean {
-    return this.#state === "running" || this.#state === "served";
+    return this.#life.active;
   }
 
-  /** All parameters as they were asked for; frozen. */
-  get parameters(): Readonly<WebServerParameters> {
-    return this.#parameters;
+  /** All parameters as they were asked for; frozen. `password` is there, but nothing that shows the object shows it. */
+  get parameters(): WebServerParameters {
+    return this.#life.parameters;
   }
 
   /** Where the server listens: the port is the real one where 0 was asked for. Undefined while it does not run. */
   get address(): ListenAddress | undefined {
-    return this.#address;
+    return this.#life.address;
   }
 
   /**
-   * Starts the server: turns `active` on. Nothing happens if it runs.
+   * Starts the server: turns `active` on. The files that parameters name are read first. Nothing happens if it runs.
    *
    * @throws {Deno.errors.AddrInUse} (rejects) if another program has the port
    * @throws {Deno.errors.AddrNotAvailable} (rejects) if `localaddress` is no address of this machine
    * @throws {Deno.errors.PermissionDenied} (rejects) if the system reserves the port
-   * @throws {Deno.errors.NotCapable} (rejects) without `--allow-net`
+   * @throws {Deno.errors.NotCapable} (rejects) without `--allow-net`, or without `--allow-read` for a file that a parameter names
+   * @throws {Error} (rejects) if such a file is missing, or not what it should be
    */
   start(): Promise<void> {
-    return this.#transition("start", () => this.#activate(true));
+    return this.#life.activate(true);
   }
 
   /**
-   * Stops the server: turns `active` off. New requests are refused, WebSockets closed with 1001, and async callbacks and their
-   * answers given five seconds; what a callback that is not async has handed over to be sent may be cut. Nothing happens
-   * if the server does not run.
+   * Stops the server: turns `active` off. New requests are refused, WebSockets closed with 1001, event streams ended, the `signal` of
+   * requests aborted, and what else is under way given `shutdownTimeout`. Nothing happens if the server does not run.
    */
   stop(): Promise<void> {
-    return this.#transition("stop", () => this.#activate(false));
+    return this.#life.activate(false);
   }
 
   /**
-   * Stops and starts the server, on the port it has. Nothing happens if it does not run.
+   * Stops and starts the server, on the port it has, with callbacks and certificate read anew. They are read first: where that
+   * fails, the server goes on as it is. Nothing happens if it does not run.
    *
-   * @throws {Error} (rejects) as `start` does; the server is stopped then
+   * @throws {Error} (rejects) as `start` does
    */
   restart(): Promise<void> {
-    return this.#transition("restart", async () => {
-      this.#refuseIfServed();
-      if (this.#state !== "running") return;
-      const { port } = this.#address!;
-      await this.#close();
-      this.#open(this.#parameters, port);
-    });
+    return this.#life.restart();
   }
 
   /**
-   * Changes parameters. `callbacks` and `name` take effect at once, with requests and WebSockets undisturbed; `port` and
-   * `localaddress` restart a server that runs: it listens on the new address before it leaves the old one.
+   * Changes parameters. Most take effect at once, with requests and WebSockets undisturbed. `port`, `localaddress`, `secure` and
+   * the certificate restart a server that runs: it listens on a new address before it leaves the old one, and what cannot be had
+   * changes nothing.
    *
    * @param change Those to change; what is absent or `undefined` stays
    * @throws {TypeError} (rejects) if there is no such parameter, or its value is of the wrong type; nothing is changed then
@@ -155,61 +126,64 @@ export class WebServer implements AsyncDisposable {
    */
   set(change: ParameterChange): Promise<void> {
     // Checked as it is now, though its turn may come later.
-    const checked = Promise.try(checkParameters, change);
-    checked.catch(() => {});
-    return this.#transition("set", async () => await this.#apply(await checked));
+    return this.#life.set(Promise.try(checkParameters, change));
   }
 
   /** Stops the server at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#state === "served" ? Promise.resolve() : this.stop();
+    return this.#life.served ? Promise.resolve() : this.stop();
   }
 
   /** The addresses of the open WebSocket clients. */
   get webSocketConnections(): string[] {
-    return this.#sockets.clients();
+    return this.#life.run.sockets.clients();
   }
 
   /**
    * Sends a text message.
    *
    * @param client The client's address
-   * @returns Whether the message was handed to the socket: false when the client is gone
+   * @returns Whether the message was handed to the socket: false when the client is gone, or more than `maxBufferedAmount` waits for it
    * @throws {TypeError} If `client` is no address, or `data` no string
    */
   webSocketSendText(client: string, data: string): boolean {
-    if (typeof data !== "string") {
-      throw new TypeError(`Cannot send text to ${client}: the data is not a string, but a ${typeof data}`);
-    }
-    return this.#sockets.find(client)?.send(data) ?? false;
+    return this.#life.run.sockets.find(client)?.send(checkText(data)) ?? (checkText(data), false);
   }
 
   /**
    * Sends a binary message.
    *
    * @param client The client's address
-   * @returns Whether the message was handed to the socket: false when the client is gone
+   * @returns Whether the message was handed to the socket: false when the client is gone, or more than `maxBufferedAmount` waits for it
    * @throws {TypeError} If `client` is no address, or `data` is not bytes
    */
-  webSocketSendBinary(client: string, data: Uint8Array | ArrayBuffer): boolean {
-    if (!(data instanceof ArrayBuffer || ArrayBuffer.isView(data))) {
-      throw new TypeError(`Cannot send bytes to ${client}: the data is not a Uint8Array, but a ${typeof data}`);
-    }
-    return this.#sockets.find(client)?.send(data as Uint8Array<ArrayBuffer>) ?? false;
+  webSocketSendBinary(client: string, data: ArrayBufferView | ArrayBuffer): boolean {
+    return this.#life.run.sockets.find(client)?.send(checkBytes(data)) ?? (checkBytes(data), false);
   }
 
   /**
-   * Closes a WebSocket. `onWebSocketClose` follows, with this code and reason. Nothing happens if the client is gone.
+   * Sends a message to every open client: text, or bytes.
+   *
+   * @returns How many clients took it: not those for which more than `maxBufferedAmount` waits
+   * @throws {TypeError} If `data` is neither a string nor bytes
+   */
+  webSocketBroadcast(data: string | ArrayBufferView | ArrayBuffer): number {
+    return this.#life.run.sockets.broadcast(typeof data === "string" ? data : checkBytes(data));
+  }
+
+  /**
+   * Closes a WebSocket. `onWebSocketClose` follows, with this code and reason, also if the client never answers. Nothing happens if
+   * the client is gone.
    *
    * @param client The client's address
    * @param code 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, section 7.4)
    * @param reason Up to 123 bytes of UTF-8
-   * @throws {TypeError} If `client` is no address
+   * @throws {TypeError} If `client` is no address, or `reason` no string
    * @throws {RangeError} If the code may not be sent, or the reason is too long
    */
   webSocketClose(client: string, code = 1000, reason = ""): void {
     checkClose(code, reason);
-    this.#sockets.find(client)?.close(code, reason);
+    this.#life.run.sockets.find(client)?.close(code, reason);
   }
 
   /**
@@ -224,15 +198,51 @@ export class WebServer implements AsyncDisposable {
     return authenticateBasic(token, userPasswords);
   }
 
-  /** The Info CHOP channels, by the manual's names. */
+  /**
+   * Writes the template's callbacks, with their contract in comments and types, to a new file for an external editor:
+   * `<name>_callbacks.ts`, or with another `extension`.
+   *
+   * @param directory Where to; relative to the working directory
+   * @returns The path of the file
+   * @throws {Deno.errors.AlreadyExists} (rejects) If there is such a file, which is left as it is
+   * @throws {Deno.errors.NotFound} (rejects) If there is no such directory
+   * @throws {Deno.errors.NotCapable} (rejects) Without `--allow-write` for the file
+   * @throws {RangeError} (rejects) If `customext` is needed, and cannot be that of a TypeScript file
+   */
+  async exposeCallbacks(directory: string): Promise<string> {
+    const { exposeCallbacks } = await import("./internal/callbacks_file.ts");
+    return await exposeCallbacks(directory, this.parameters);
+  }
+
+  /** The Info CHOP channels, by the manual's names. Those on cooking are exact from the second call on, if that comes within ten seconds. */
   info(): Info {
+    const { total, errors, warnings, clock } = this.#cooks;
     return {
       server_running: this.active ? 1 : 0,
-      websocket_connections: this.#sockets.size,
-      total_cooks: this.#cooks.total,
-      warnings: this.#cooks.warnings,
-      errors: this.#cooks.errors,
+      websocket_connections: this.#life.run.sockets.size,
+      num_rows: 1 + this.#life.run.sockets.size,
+      num_cols: COLUMNS.length,
+      total_cooks: total,
+      ...clock.channels(),
+      warnings,
+      errors,
     };
+  }
+
+  /** The table of this operator: a header, and a row for each open WebSocket: its client, `uri`, since when, and bytes that wait to be sent. */
+  rows(): string[][] {
+    const rows = [...this.#life.run.sockets.connections()].map(({ client, uri, opened, buffered }) => [
+      client,
+      uri,
+      new Date(opened).toISOString(),
+      String(buffered),
+    ]);
+    return [[...COLUMNS], ...rows];
+  }
+
+  /** Counts errors and warnings from 0 again. */
+  clearErrors(): void {
+    this.#cooks.reset();
   }
 
   /**
@@ -241,139 +251,14 @@ export class WebServer implements AsyncDisposable {
    * are refused.
    */
   readonly fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
-    if (this.#state === "stopping") return refusal(503, "The server stops", { connection: "close" });
-    const upgrade = headerOf(request, "upgrade");
-    if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(request, info);
-    return this.#requests.answer(request, info, this.#address ?? NOWHERE);
+    const { loading } = this.#life;
+    return loading === undefined ? this.#life.run.fetch(request, info) : loading.then(() => this.fetch(request, info));
   };
 
   /** For `deno serve`, which says by it where it listens; the server is active from then on. */
   readonly onListen = (address: Deno.Addr): void => {
     // `deno serve` listens on Unix sockets too, which have no address of the operator's kind.
-    if ("hostname" in address) this.#address = listenAddress(address.hostname, address.port);
-    this.#started("served");
-    console.log(`${this.name} listens on ${this.#address?.url ?? "a Unix socket"}`);
+    this.#life.serve("hostname" in address ? listenAddress(address.hostname, address.port) : undefined);
+    console.log(`${this.name} listens on ${this.address?.url ?? "a Unix socket"}`);
   };
-
-  #accept(request: Request, info: Deno.ServeHandlerInfo | undefined): Response {
-    try {
-      return this.#sockets.accept(request, info);
-    } catch (error) {
-      if (error instanceof BadRequest) return refusal(400, error.message);
-      throw error;
-    }
-  }
-
-  #newSockets(): WebSockets {
-    return new WebSockets({
-      open: (client, uri) => this.#cooks.run("onWebSocketOpen", client, uri),
-      text: (client, data) => this.#cooks.run("onWebSocketReceiveText", client, data),
-      binary: (client, data) => this.#cooks.run("onWebSocketReceiveBinary", client, data),
-      close: (client, code, reason) => this.#cooks.run("onWebSocketClose", client, code, reason),
-    });
-  }
-
-  /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
-  #transition(name: string, step: () => Promise<void>): Promise<void> {
-    const result = this.#transitions.then(step);
-    this.#transitions = result.catch((error) => this.#cooks.report(error, name));
-    return result;
-  }
-
-  #refuseIfServed(): void {
-    if (this.#state === "served") {
-      throw new Error("Cannot start, stop or move this server: `deno serve` owns its listener, by --port and --host");
-    }
-  }
-
-  #activate(active: boolean): Promise<void> {
-    this.#refuseIfServed();
-    return this.#apply({ active });
-  }
-
-  async #apply(change: Partial<WebServerParameters>): Promise<void> {
-    const before = this.#parameters;
-    const wanted = Object.freeze({ ...before, ...change });
-    const moved = wanted.localaddress !== before.localaddress ||
-      (wanted.port !== before.port && wanted.port !== this.#address?.port);
-    if (moved || wanted.active !== before.active) this.#refuseIfServed();
-    if (this.#state === "stopped") {
-      if (wanted.active) this.#open(wanted);
-      else this.#parameters = wanted;
-    } else if (!wanted.active) {
-      await this.#close();
-      this.#parameters = wanted;
-    } else if (moved) {
-      await this.#move(wanted);
-    } else {
-      this.#parameters = wanted;
-    }
-  }
-
-  /** Listens on the new address before the old one is left, so that one which cannot be had changes nothing. */
-  async #move(wanted: Readonly<WebServerParameters>): Promise<void> {
-    const before = this.#parameters;
-    const { port } = this.#address!;
-    const wantedPort = wanted.port === before.port ? port : wanted.port;
-    let next: Listener | undefined;
-    try {
-      next = this.#listen(wanted.localaddress, wantedPort);
-    } catch (error) {
-      // The port may be taken by ourselves, on an address that overlaps; then the old one has to be left first.
-      if (!(error instanceof Deno.errors.AddrInUse && wantedPort === port)) throw error;
-    }
-    await this.#close();
-    try {
-      this.#open(wanted, wantedPort, next);
-    } catch (error) {
-      this.#open(before, port);
-      throw error;
-    }
-  }
-
-  #listen(localaddress: string, port: number): Listener {
-    return listen({ localaddress, port }, this.fetch, (error) => {
-      this.#cooks.report(error, "onHTTPRequest");
-      return refusal(500);
-    });
-  }
-
-  #open(
-    wanted: Readonly<WebServerParameters>,
-    port = wanted.port,
-    listener = this.#listen(wanted.localaddress, port),
-  ): void {
-    this.#listener = listener;
-    this.#address = listener.address;
-    this.#parameters = wanted;
-    this.#started("running");
-    listener.finished.catch((error) => {
-      if (this.#listener !== listener) return;
-      this.#cooks.report(new Error(`The listener ended, and is opened again: ${error.message}`), "restart");
-      this.restart();
-    });
-  }
-
-  #started(state: "running" | "served"): void {
-    this.#sockets = this.#newSockets();
-    this.#requests = new Requests(this.#cooks);
-    this.#cooks.reset();
-    this.#parameters = Object.freeze({ ...this.#parameters, active: true });
-    this.#state = state;
-    this.#cooks.run("onServerStart");
-  }
-
-  async #close(): Promise<void> {
-    const listener = this.#listener!;
-    this.#state = "stopping";
-    await within(SHUTDOWN_TIMEOUT, Promise.all([this.#sockets.close(1001, "The server stops"), this.#requests.idle()]));
-    // An answer that is just given reaches the socket one turn of the event loop later.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    this.#listener = undefined;
-    await listener.close();
-    this.#parameters = Object.freeze({ ...this.#parameters, active: false });
-    await within(SHUTDOWN_TIMEOUT, Promise.resolve(this.#cooks.run("onServerStop")));
-    this.#address = undefined;
-    this.#state = "stopped";
-  }
 }

@@ -308,13 +308,8 @@ Deno.test("info() counts cooks since the server was made, errors and warnings si
   const server = new WebServer({ ...local, callbacks: { onHTTPRequest: () => {}, onServerStart: () => {} } });
   await server.start();
   await printed("warn", () => rawRequest(server.address!.port, "GET /"));
-  assertEquals(server.info(), {
-    server_running: 1,
-    websocket_connections: 0,
-    total_cooks: 2,
-    warnings: 1,
-    errors: 0,
-  });
+  const { total_cooks, warnings, errors } = server.info();
+  assertEquals([total_cooks, warnings, errors], [2, 1, 0]);
   await server.restart();
   assertEquals([server.info().total_cooks, server.info().warnings], [3, 0]);
   await server.stop();

@@ -1,0 +1,287 @@
+/** The life cycle: from parameters to a server that runs, and from each state to the next one, in turn. */
+
+import type { Address } from "./address.ts";
+import type { Cooks } from "./cook.ts";
+import {
+  certificateOf,
+  FILE_PARAMETERS,
+  type Files,
+  isModule,
+  isSame,
+  readCallbacks,
+  readFiles,
+  type Saved,
+} from "./files.ts";
+import { listen, type ListenAddress, type Listener } from "./listener.ts";
+import { changed, type WebServerParameters } from "./parameters.ts";
+import { refusal } from "./response.ts";
+import { type Operator, Run } from "./run.ts";
+import { within } from "./within.ts";
+
+/**
+ * - `stopped`: no listener
+ * - `running`: a listener of our own
+ * - `stopping`: as `running`, but every request is answered 503
+ * - `served`: `deno serve` has the listener
+ */
+type State = "stopped" | "running" | "stopping" | "served";
+
+/** What needs another listener, when it changes. */
+const LISTENER_PARAMETERS = ["localaddress", "port", "secure"] as const satisfies (keyof WebServerParameters)[];
+
+/** Where requests come from that came by no listener of ours. */
+const NOWHERE: Address = { hostname: "0.0.0.0", port: 0 };
+
+/** Milliseconds that `onServerStop` has at least. */
+const LEAST_STOP = 500;
+
+/** The life of one server. */
+export class Lifecycle {
+  readonly #cooks: Cooks;
+  readonly #operator: Operator;
+  readonly #fetch: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
+  #parameters: WebServerParameters;
+  #state: State = "stopped";
+  #address: ListenAddress | undefined;
+  #listener: Listener | undefined;
+  #files: Files | undefined;
+  #run: Run;
+  #transitions: Promise<unknown> = Promise.resolve();
+  /** Under `deno serve`: a callbacks module is on its way. */
+  #loading: Promise<void> | undefined;
+
+  /** @param fetch What answers the requests of the listener */
+  constructor(cooks: Cooks, parameters: WebServerParameters, fetch: Deno.ServeHandler) {
+    this.#cooks = cooks;
+    this.#parameters = parameters;
+    this.#fetch = fetch;
+    this.#operator = { cooks, slots: { taken: 0 }, parameters: () => this.#parameters };
+    this.#run = new Run(this.#operator, NOWHERE, true);
+  }
+
+  get parameters(): WebServerParameters {
+    return this.#parameters;
+  }
+
+  get active(): boolean {
+    return this.#state === "running" || this.#state === "served";
+  }
+
+  get served(): boolean {
+    return this.#state === "served";
+  }
+
+  get address(): ListenAddress | undefined {
+    return this.#address;
+  }
+
+  /** The present run, or the last one. */
+  get run(): Run {
+    return this.#run;
+  }
+
+  /** What is to be awaited before the first request is answered. */
+  get loading(): Promise<void> | undefined {
+    return this.#loading;
+  }
+
+  /** Turns `active` on or off. */
+  activate(active: boolean): Promise<void> {
+    return this.#transition(active ? "start" : "stop", () => {
+      this.#refuseIfServed();
+      return this.#apply({ active });
+    });
+  }
+
+  restart(): Promise<void> {
+    return this.#transition("restart", async () => {
+      this.#refuseIfServed();
+      const parameters = this.#parameters;
+      if (this.active) await this.#anew(parameters, (files) => this.#replace(parameters, files));
+    });
+  }
+
+  /** @param change That it is right was checked, or is still to be seen */
+  set(change: Promise<Partial<WebServerParameters>>): Promise<void> {
+    change.catch(() => {});
+    return this.#transition("set", async () => await this.#apply(await change));
+  }
+
+  /** `deno serve` has a listener. */
+  serve(address: ListenAddress | undefined): void {
+    this.#address = address;
+    this.#state = "served";
+    this.#begin(address ?? NOWHERE, true);
+    const parameters = this.#parameters;
+    if (!isModule(parameters.callbacks)) return this.#begun();
+    this.#loading = this.#transition("start", () => this.#anew(parameters, (files) => this.#take(parameters, files)))
+      .catch(() => {})
+      .finally(() => {
+        this.#loading = undefined;
+        this.#begun();
+      });
+  }
+
+  /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
+  #transition(name: string, step: () => Promise<void>): Promise<void> {
+    const result = this.#transitions.then(step);
+    this.#transitions = result.catch((error) => this.#cooks.report(error, name));
+    return result;
+  }
+
+  #refuseIfServed(): void {
+    if (this.served) {
+      throw new Error("Cannot start, stop or move this server: `deno serve` owns its listener, by --port and --host");
+    }
+  }
+
+  async #apply(change: Partial<WebServerParameters>): Promise<void> {
+    const before = this.#parameters;
+    const wanted = changed(before, change);
+    const differs = (name: keyof WebServerParameters) =>
+      wanted[name] !== before[name] && (name === "callbacks" || String(wanted[name]) !== String(before[name]));
+    const moved = LISTENER_PARAMETERS.some((name) => differs(name) && wanted[name] !== this.#address?.[name as "port"]);
+    if (moved || differs("active")) this.#refuseIfServed();
+    if (!wanted.active) {
+      if (before.active) await this.#close();
+      await this.#take(wanted, undefined);
+    } else if (!before.active) {
+      await this.#anew(wanted, (files) => this.#open(wanted, files));
+    } else if (moved || FILE_PARAMETERS.some(differs)) {
+      await this.#anew(wanted, (files) => this.#exchange(wanted, files, moved));
+    } else {
+      await this.#take(wanted, this.#files);
+    }
+  }
+
+  /** Reads the files that parameters name, and uses them; where that fails, they are let go. */
+  async #anew(parameters: WebServerParameters, use: (files: Files) => Promise<void>): Promise<void> {
+    const files = await readFiles(parameters, (what) => this.#saved(what));
+    try {
+      await use(files);
+    } catch (error) {
+      if (this.#files !== files) await files.watcher?.[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** A file that is watched was saved: it is taken if it can be used. */
+  #saved(what: Saved): void {
+    this.#transition(what, async () => {
+      const files = this.#files;
+      if (!this.active || files === undefined) return;
+      if (what === "callbacks") {
+        await this.#take(this.#parameters, { ...files, callbacks: await readCallbacks(this.#parameters) });
+      } else {
+        const certificate = await certificateOf(this.#parameters);
+        await this.#exchange(this.#parameters, { ...files, certificate }, false);
+      }
+    });
+  }
+
+  /** Goes over to other parameters and files: in place, unless they take another listener. */
+  async #exchange(wanted: WebServerParameters, files: Files, moved: boolean): Promise<void> {
+    if (moved) await this.#move(wanted, files);
+    else if (this.served || isSame(files.certificate, this.#files?.certificate)) await this.#take(wanted, files);
+    else await this.#replace(wanted, files);
+  }
+
+  /** Listens on the new address before the old one is left, so that one which cannot be had changes nothing. */
+  async #move(wanted: WebServerParameters, files: Files): Promise<void> {
+    const { port } = this.#address!;
+    const wantedPort = wanted.port === this.#parameters.port ? port : wanted.port;
+    let next: Listener | undefined;
+    try {
+      next = this.#listen(wanted, files, wantedPort);
+    } catch (error) {
+      // The port may be taken by ourselves, on an address that overlaps; then the old one has to be left first.
+      if (!(error instanceof Deno.errors.AddrInUse && wantedPort === port)) throw error;
+    }
+    await this.#replace(wanted, files, wantedPort, next);
+  }
+
+  /** Stops, and starts with other parameters and files, or again with those it had. */
+  async #replace(
+    wanted: WebServerParameters,
+    files: Files,
+    port = this.#address!.port,
+    next?: Listener,
+  ): Promise<void> {
+    const before = this.#parameters;
+    const filesBefore = this.#files!;
+    const portBefore = this.#address!.port;
+    await this.#close();
+    try {
+      await this.#open(wanted, files, port, next);
+    } catch (error) {
+      await this.#open(before, filesBefore, portBefore);
+      throw error;
+    }
+  }
+
+  #listen({ localaddress }: WebServerParameters, { certificate }: Files, port: number): Listener {
+    return listen({
+      localaddress,
+      port,
+      certificate,
+      handler: this.#fetch,
+      onError: (error) => {
+        this.#cooks.report(error, "onHTTPRequest");
+        return refusal(500);
+      },
+      onEnd: (error) => this.#cooks.report(error, "start"),
+    });
+  }
+
+  async #open(
+    wanted: WebServerParameters,
+    files: Files,
+    port = wanted.port,
+    listener = this.#listen(wanted, files, port),
+  ): Promise<void> {
+    this.#listener = listener;
+    this.#address = listener.address;
+    this.#state = "running";
+    await this.#take(changed(wanted, { active: true }), files);
+    this.#begin(listener.address, files.certificate !== undefined);
+    for (const warning of files.certificate?.warnings ?? []) this.#cooks.warn(warning);
+    this.#begun();
+  }
+
+  /** From now on these parameters and files count. */
+  async #take(parameters: WebServerParameters, files: Files | undefined): Promise<void> {
+    const watcher = this.#files?.watcher;
+    this.#parameters = parameters;
+    this.#files = files;
+    if (files) this.#cooks.callbacks = files.callbacks;
+    else if (!isModule(parameters.callbacks)) this.#cooks.callbacks = parameters.callbacks;
+    this.#run.configure();
+    if (watcher !== files?.watcher) await watcher?.[Symbol.asyncDispose]();
+  }
+
+  #begin(listening: Address, secure: boolean): void {
+    this.#run = new Run(this.#operator, listening, secure);
+    this.#cooks.reset();
+    this.#cooks.clock.reset();
+    this.#parameters = changed(this.#parameters, { active: true });
+  }
+
+  #begun(): void {
+    this.#cooks.run("onServerStart");
+  }
+
+  async #close(): Promise<void> {
+    const listener = this.#listener!;
+    const time = this.#parameters.shutdownTimeout * 1000;
+    const start = performance.now();
+    this.#state = "stopping";
+    await this.#run.end(time);
+    this.#listener = undefined;
+    await listener.close();
+    this.#parameters = changed(this.#parameters, { active: false });
+    const left = Math.max(LEAST_STOP, time - (performance.now() - start));
+    await within(left, Promise.resolve(this.#cooks.run("onServerStop")));
+    this.#address = undefined;
+    this.#state = "stopped";
+  }
+}

@@ -1,0 +1,88 @@
+/** One run of the server, from a start to a stop: its requests, its WebSockets, and how both end. */
+
+import { type Address, canonicalIP } from "./address.ts";
+import { CLEAR_TEXT, ClearText } from "./clear_text.ts";
+import type { Cooks } from "./cook.ts";
+import { asksForWebSocket } from "./handshake.ts";
+import { headerOf } from "./headers.ts";
+import { Requests } from "./http.ts";
+import type { WebServerParameters } from "./parameters.ts";
+import { BadRequest, type RequestContext } from "./request.ts";
+import { refusal } from "./response.ts";
+import { type Slots, WebSockets } from "./websocket.ts";
+import { within } from "./within.ts";
+
+/** What the runs of a server have in common. */
+export interface Operator {
+  readonly cooks: Cooks;
+  readonly slots: Slots;
+  parameters(): WebServerParameters;
+}
+
+/** One run. */
+export class Run {
+  readonly sockets: WebSockets;
+  readonly #requests: Requests;
+  readonly #operator: Operator;
+  readonly #stopped = new AbortController();
+  #context: RequestContext;
+
+  /**
+   * @param listening Where it listens
+   * @param secure Whether what comes is encrypted
+   */
+  constructor(operator: Operator, listening: Address, secure: boolean) {
+    const { cooks, slots, parameters } = operator;
+    this.#operator = operator;
+    this.sockets = new WebSockets(cooks, parameters, slots);
+    this.#requests = new Requests(cooks, parameters);
+    this.#context = {
+      listening,
+      trustedProxies: new Set(),
+      stopped: this.#stopped.signal,
+      clearText: secure ? undefined : new ClearText(() => cooks.warn(CLEAR_TEXT)),
+    };
+    this.configure();
+  }
+
+  /** Takes what has changed in the parameters and is not read from them each time. */
+  configure(): void {
+    const { trustedProxies } = this.#operator.parameters();
+    this.#context = { ...this.#context, trustedProxies: new Set(trustedProxies.map((proxy) => canonicalIP(proxy)!)) };
+  }
+
+  /** Answers a request. */
+  fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
+    if (this.#stopped.signal.aborted) return refusal(503, "The server stops", { connection: "close" });
+    const upgrade = headerOf(request, "upgrade");
+    if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(request, info);
+    return this.#requests.answer(request, info, this.#context);
+  }
+
+  #accept(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
+    try {
+      const answer = this.sockets.accept(request, info, this.#context);
+      return answer instanceof Promise ? this.#requests.track(answer) : answer;
+    } catch (error) {
+      if (error instanceof BadRequest) return refusal(400, error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * Takes no more, and ends what is under way: WebSockets by a close, event streams by their end, other answers in the time that
+   * they need.
+   *
+   * @param milliseconds To wait for that; what has not ended then is given up
+   */
+  async end(milliseconds: number): Promise<void> {
+    this.#stopped.abort(new DOMException("The server stops", "AbortError"));
+    this.#requests.endStreams();
+    const ended = Promise.all([this.sockets.close(1001, "The server stops"), this.#requests.idle()]);
+    await within(milliseconds, ended);
+    this.#operator.cooks.deadlines.giveUpAll();
+    this.sockets.abandon();
+    // An answer that is just given reaches the socket one turn of the event loop later.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
