@@ -5,7 +5,7 @@ import type { WebServerParameters } from "./parameters.ts";
 
 /** Milliseconds for a handshake that was answered to come to a socket: without one, the client had left before. */
 const OPEN_TIMEOUT = 10_000;
-/** Milliseconds for a peer to answer a close. */
+/** Milliseconds for a peer to answer a close, unless `idleTimeout` is less. */
 const CLOSE_TIMEOUT = 5_000;
 /** RFC 6455, section 7.4.1: a connection that ended without a close. */
 const ABNORMAL = 1006;
@@ -128,15 +128,16 @@ export class Connection {
   /** Gives up a peer that does not do what it should, as far as it can be told now. */
   check(now: number): void {
     if (this.#state === "closed") return;
+    const idleTimeout = this.#shared.parameters().idleTimeout * 1000;
     if (this.#state === "connecting") {
       if (this.#waited(now, OPEN_TIMEOUT)) {
         this.#state = "closed";
         this.#letGo();
       }
     } else if (this.#ours) {
-      if (this.#waited(now, CLOSE_TIMEOUT)) this.finish();
+      if (this.#waited(now, Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT))) this.finish();
     } else {
-      this.#checkTaking(now, this.#shared.parameters().idleTimeout * 1000);
+      this.#checkTaking(now, idleTimeout);
     }
   }
 

@@ -1,29 +1,9 @@
 /** WebSockets: the callbacks, the methods, the handshake, with Deno's own client, npm `ws` and raw TCP. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, type assertStringIncludes, assertThrows } from "@std/assert";
 import WS from "ws";
 import { connect, deferred, disconnect, once, rawRequest, running } from "./helpers.ts";
-
-const HANDSHAKE = [
-  "Host: localhost",
-  "Upgrade: websocket",
-  "Connection: keep-alive, Upgrade",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-];
-
-/** A connection that has sent a handshake, and then says nothing more. */
-async function openRaw(port: number): Promise<Deno.TcpConn> {
-  const connection = await Deno.connect({ port, hostname: "127.0.0.1" });
-  await connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
-  return connection;
-}
-
-/** The handshake with the header of this name replaced, or left out. */
-function handshake(name: string, value?: string): string[] {
-  const others = HANDSHAKE.filter((line) => !line.startsWith(`${name}:`));
-  return value === undefined ? others : [...others, `${name}: ${value}`];
-}
+import { handshake, RawWebSocket } from "./raw_websocket.ts";
 
 Deno.test("onWebSocketOpen gets the client's address and the uri with its query, on any path", async () => {
   const opened = deferred<string[]>();
@@ -107,7 +87,7 @@ Deno.test("a connection that breaks is closed with 1006", async () => {
     onWebSocketClose: (_webServer, _client, code) => closed.resolve(code),
   });
   {
-    using _connection = await openRaw(subject.port);
+    using _raw = await RawWebSocket.connect(subject.port);
     await opened.promise;
   }
   assertEquals(await closed.promise, 1006);
@@ -135,14 +115,9 @@ Deno.test("where the server closed first, its code is reported, also if the peer
     onWebSocketClose: (_webServer, _client, code, reason) => closed.resolve([code, reason]),
   });
   {
-    using connection = await openRaw(subject.port);
+    using raw = await RawWebSocket.connect(subject.port);
     subject.server.webSocketClose(await opened.promise, 4000, "over");
-    const buffer = new Uint8Array(1000);
-    let received = "";
-    // The answer to the handshake, and the close frame behind it.
-    while (!received.endsWith("over")) {
-      received += new TextDecoder("latin1").decode(buffer.subarray(0, (await connection.read(buffer))!));
-    }
+    assertEquals(await raw.closed(), { code: 4000, reason: "over" });
   }
   assertEquals(await closed.promise, [4000, "over"]);
 });
@@ -265,27 +240,6 @@ Deno.test("absent WebSocket callbacks do nothing", async () => {
   assertEquals([subject.server.info().total_cooks, subject.errors], [0, []]);
 });
 
-Deno.test("a handshake that is none is refused with one line, and the server goes on", async () => {
-  await using subject = await running();
-  const refused: [headers: string[], status: number][] = [
-    [handshake("Connection", "keep-alive"), 400],
-    [handshake("Connection", "upgrade\xa0"), 400],
-    [handshake("Sec-WebSocket-Key"), 400],
-    [handshake("Sec-WebSocket-Key", "short"), 400],
-    [handshake("Sec-WebSocket-Version"), 426],
-    [handshake("Sec-WebSocket-Version", "8"), 426],
-    [handshake("Host", "x/admin?"), 400],
-  ];
-  for (const [headers, status] of refused) {
-    assertMatch(await rawRequest(subject.port, "GET /", headers), new RegExp(`^HTTP/1.1 ${status} `), headers.join());
-  }
-  const version = await rawRequest(subject.port, "GET /", handshake("Sec-WebSocket-Version", "8"));
-  assertStringIncludes(version.toLowerCase(), "sec-websocket-version: 13\r\n");
-  assertMatch(await rawRequest(subject.port, "POST /", HANDSHAKE), /^HTTP\/1.1 405 /);
-  assertEquals([subject.errors, subject.server.webSocketConnections], [[], []]);
-  await disconnect(await connect(subject.url));
-});
-
 Deno.test("an Upgrade to another protocol is answered over HTTP", async () => {
   await using subject = await running({ onHTTPRequest: () => new Response("plain") });
   assertMatch(await rawRequest(subject.port, "GET /", handshake("Upgrade", "h2c")), /^HTTP\/1.1 200 [^]*plain$/);
@@ -315,7 +269,7 @@ Deno.test("stop() does not wait for long for a peer that never answers, and repo
     onWebSocketOpen: () => opened.resolve(),
     onWebSocketClose: (_webServer, _client, code) => codes.push(code),
   });
-  using _connection = await openRaw(subject.port);
+  using _raw = await RawWebSocket.connect(subject.port);
   await opened.promise;
   await subject.server.stop();
   assertEquals([codes, subject.server.webSocketConnections], [[1001], []]);
