@@ -1,6 +1,6 @@
 /** WebSockets: the callbacks, the methods, the handshake, with Deno's own client, npm `ws` and raw TCP. */
 
-import { assert, assertEquals, assertMatch, type assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import WS from "ws";
 import { connect, deferred, disconnect, once, rawRequest, running } from "./helpers.ts";
 import { handshake, RawWebSocket } from "./raw_websocket.ts";
