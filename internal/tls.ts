@@ -28,6 +28,9 @@ const LARGEST = 1024 * 1024;
 const KEY = /^(?:RSA |EC |ENCRYPTED )?PRIVATE KEY$/;
 const CERTIFICATE = /^CERTIFICATE$/;
 
+/** The private keys that the runtime takes, as the end of a sentence. */
+const KINDS = "RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
+
 // Loaded by the first server that is secure only, since it costs a start tens of milliseconds.
 const builtin = <Name extends "node:crypto" | "node:url">(name: Name) =>
   // deno-lint-ignore no-process-global -- an import of node:process would load it for all
@@ -55,30 +58,31 @@ function permission(sources: Source[]): string {
   return `--allow-read=${/\s/.test(paths) ? `"${paths}"` : paths}`;
 }
 
-/** The bytes of a file; the files are all those that are wanted. */
+/** The bytes of a file; the sources are all that are wanted. */
 async function read(source: Source, sources: Source[]): Promise<Uint8Array> {
-  try {
-    const { isFile, isDirectory, size } = await Deno.stat(source.path);
-    if (isDirectory) throw fault(source, "is a directory, not a PEM file", Deno.errors.IsADirectory);
-    // To read a pipe or a device may take forever.
-    if (!isFile) throw fault(source, "is a pipe or a device, not a PEM file", TypeError);
-    if (size > LARGEST) throw fault(source, `has ${size} bytes, which is too much for a PEM file`, RangeError);
-    return await Deno.readFile(source.path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) {
-      throw fault(source, `may not be read: run Deno with ${permission(sources)}`, Deno.errors.NotCapable);
-    }
-    if (error instanceof Deno.errors.NotFound) {
-      throw fault(source, "is not there; a path starts at the working directory", Deno.errors.NotFound);
-    }
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw fault(source, "may not be read by the user that runs Deno", Deno.errors.PermissionDenied);
-    }
-    if (error instanceof Error && !error.message.startsWith("Cannot use")) {
-      throw fault(source, `cannot be read (${error.message})`, Error);
-    }
-    throw error;
+  const explain = (error: unknown): never => {
+    throw unreadable(source, sources, error as Error);
+  };
+  const { isFile, isDirectory, size } = await Deno.stat(source.path).catch(explain);
+  if (isDirectory) throw fault(source, "is a directory, not a PEM file", Deno.errors.IsADirectory);
+  // To read a pipe or a device may take forever.
+  if (!isFile) throw fault(source, "is a pipe or a device, not a PEM file", TypeError);
+  if (size > LARGEST) throw fault(source, `has ${size} bytes, which is too much for a PEM file`, RangeError);
+  return await Deno.readFile(source.path).catch(explain);
+}
+
+function unreadable(source: Source, sources: Source[], error: Error): Error {
+  const { NotCapable, NotFound, PermissionDenied } = Deno.errors;
+  if (error instanceof NotCapable) {
+    return fault(source, `may not be read: run Deno with ${permission(sources)}`, NotCapable);
   }
+  if (error instanceof NotFound) {
+    return fault(source, "is not there; a path starts at the working directory", NotFound);
+  }
+  if (error instanceof PermissionDenied) {
+    return fault(source, "may not be read by the user that runs Deno", PermissionDenied);
+  }
+  return fault(source, `cannot be read (${error.message})`, Error);
 }
 
 /** A section of a PEM file (RFC 7468). */
@@ -121,7 +125,7 @@ function nature(bytes: Uint8Array, sections: Section[], wanted: string): string 
 }
 
 /** The sections of a kind: one at least. */
-async function sections(source: Source, sources: Source[], kind: RegExp, wanted: string): Promise<Section[]> {
+async function findSections(source: Source, sources: Source[], kind: RegExp, wanted: string): Promise<Section[]> {
   const bytes = await read(source, sources);
   // Windows PowerShell writes UTF-16 where output is redirected.
   const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8";
@@ -148,8 +152,6 @@ function openKey(source: Source, { label, text }: Section, password: string): Ke
       : fault(source, `holds a private key that is damaged or of a kind that Deno does not take: it takes ${KINDS}`);
   }
 }
-
-const KINDS = "RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
 
 function parseCertificate(source: Source, text: string): X509Certificate {
   try {
@@ -210,8 +212,8 @@ export async function readCertificate({ privatekey, certificate, password }: TLS
   const sources: [Source, Source] = [sourceOf("privatekey", privatekey), sourceOf("certificate", certificate)];
   const [keySource, certificateSource] = sources;
   // One after the other, since a terminal may be asked for each.
-  const keys = await sections(keySource, sources, KEY, "PRIVATE KEY");
-  const chain = await sections(certificateSource, sources, CERTIFICATE, "CERTIFICATE");
+  const keys = await findSections(keySource, sources, KEY, "PRIVATE KEY");
+  const chain = await findSections(certificateSource, sources, CERTIFICATE, "CERTIFICATE");
   if (keys.length > 1) throw fault(keySource, `holds ${keys.length} private keys, not one`);
   const key = openKey(keySource, keys[0]!, password);
   const certificates = chain.map(({ text }) => parseCertificate(certificateSource, text));
