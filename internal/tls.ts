@@ -54,7 +54,7 @@ function sourceOf(parameter: Source["parameter"], value: string | URL): Source {
 
 /** The flag to run Deno with. */
 function permission(sources: Source[]): string {
-  const paths = sources.map(({ path }) => path).join(",");
+  const paths = [...new Set(sources.map(({ path }) => path))].join(",");
   return `--allow-read=${/\s/.test(paths) ? `"${paths}"` : paths}`;
 }
 
