@@ -45,7 +45,11 @@ export function objection(request: Request, limits: Limits): Response | undefine
   return isTooLarge(length, limits) ? dropping(413, tooLarge(limits)) : undefined;
 }
 
-/** The request with a body that ends in an error when it goes over the limit, for callbacks that read it themselves. */
+/**
+ * The request with a body that ends in an error when it goes over the limit, for callbacks that read it themselves.
+ *
+ * @throws {TypeError} If its URL is none
+ */
 export function limited(request: Request, limits: Limits): Request {
   if (request.body === null || announced(request) !== undefined) return request;
   let size = 0;
@@ -58,8 +62,13 @@ export function limited(request: Request, limits: Limits): Request {
       },
     }),
   );
-  return new Request(request, { body: counted });
+  // Not made of the request itself, whose `signal` it would touch.
+  const { url, method, headers } = request;
+  return new Request(url, { method, headers, body: counted, duplex: "half" } as RequestInit);
 }
+
+/** Bytes to start with for a body of unknown length. */
+const FIRST = 16 * 1024;
 
 /** The bodies held at one time. */
 export class Bodies {
@@ -78,60 +87,65 @@ export class Bodies {
     const limits = this.#limits();
     const refused = objection(request, limits);
     if (refused) return refused;
-    const length = announced(request);
-    const body = length === undefined ? this.#counted(request, limits) : this.#whole(request, length, limits);
-    let late = false;
-    body.then((data) => {
-      if (late && data instanceof Uint8Array) this.release(data);
-    });
-    return await this.#deadlines.race(body, () => {
-      late = true;
-      return dropping(408, "The body did not arrive in time");
-    });
+    // Several times as fast as `bytes()`, and can be left.
+    const reader = request.body?.getReader();
+    if (reader === undefined) return new Uint8Array(0);
+    const claimed = { bytes: 0 };
+    const outcome = await this.#deadlines.race(
+      this.#read(reader, announced(request), limits, claimed),
+      () => dropping(408, "The body did not arrive in time"),
+    );
+    if (outcome instanceof Response) {
+      this.#held -= claimed.bytes;
+      // Or else the runtime would wait for somebody to read the rest.
+      reader.cancel().catch(() => {});
+    }
+    return outcome;
   }
 
   release(data: Uint8Array): void {
     this.#held -= data.length;
   }
 
-  async #whole(
-    request: Request,
-    length: number,
-    { maxBodyMemory }: Limits,
+  async #read(
+    reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
+    length: number | undefined,
+    limits: Limits,
+    claimed: { bytes: number },
   ): Promise<Uint8Array<ArrayBuffer> | Response> {
-    if (this.#held + length > maxBodyMemory) return dropping(503, "Too many bodies are on their way");
-    this.#held += length;
-    let data;
-    try {
-      data = await request.bytes();
-    } catch {
-      data = refusal(400, "The body did not arrive whole");
-    }
-    // What is given back later is the length of what came.
-    this.#held -= length - (data instanceof Uint8Array ? data.length : 0);
-    return data;
-  }
-
-  async #counted(request: Request, limits: Limits): Promise<Uint8Array<ArrayBuffer> | Response> {
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    const claim = (bytes: number) => {
+      this.#held += bytes;
+      claimed.bytes += bytes;
+      return this.#held <= limits.maxBodyMemory;
+    };
+    if (length !== undefined && !claim(length)) return dropping(503, FULL);
+    let data = new Uint8Array(length ?? FIRST);
     let size = 0;
     try {
-      for await (const chunk of request.body ?? []) {
-        size += chunk.length;
-        this.#held += chunk.length;
-        chunks.push(chunk);
-        if (isTooLarge(size, limits)) return this.#dropped(size, 413, tooLarge(limits));
-        if (this.#held > limits.maxBodyMemory) return this.#dropped(size, 503, "Too many bodies are on their way");
+      for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+        const from = size;
+        size += chunk.value.length;
+        if (length === undefined) {
+          const fits = claim(chunk.value.length);
+          if (isTooLarge(size, limits)) return dropping(413, tooLarge(limits));
+          if (!fits) return dropping(503, FULL);
+          if (size > data.length) data = grown(data, size);
+        }
+        data.set(chunk.value, from);
       }
     } catch {
-      this.#held -= size;
-      return refusal(400, "The body did not arrive whole");
+      return refusal(400, NOT_WHOLE);
     }
-    return await new Blob(chunks).bytes();
+    if (length !== undefined && size < length) return refusal(400, NOT_WHOLE);
+    return size === data.length ? data : data.slice(0, size);
   }
+}
 
-  #dropped(size: number, status: number, detail: string): Response {
-    this.#held -= size;
-    return dropping(status, detail);
-  }
+const FULL = "Too many bodies are on their way";
+const NOT_WHOLE = "The body did not arrive whole";
+
+function grown(data: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(2 * data.length, size));
+  larger.set(data);
+  return larger;
 }

@@ -66,8 +66,13 @@ export class Requests {
     if (parameters.body === "buffer") return this.track(this.#receive(request, info, context), info);
     const refused = objection(request, parameters);
     if (refused) return refused;
-    const answer = this.#respond(request, info, context, limited(request, parameters));
-    return this.track(Promise.resolve(answer), info);
+    let content;
+    try {
+      content = limited(request, parameters);
+    } catch {
+      return dropping(400, "The host is none");
+    }
+    return this.track(Promise.resolve(this.#respond(request, info, context, content)), info);
   }
 
   async #receive(

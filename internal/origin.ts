@@ -40,7 +40,7 @@ export function originObjection(
 ): string | undefined {
   const origin = headerOf(request, "origin");
   // Without one it comes from no web page.
-  if (origin === null || isAdmitted(origins, origin, authorityOf(request))) return undefined;
+  if (origin === null || isAdmitted(origins, origin, authorityOf(request) ?? "")) return undefined;
   const shown = isOrigin(origin) ? `"${origin}"` : "a malformed origin";
   warn(`A web page of ${shown} is refused. To admit it, put ${shown} into the list of parameter "origins"`);
   return "Web pages of this origin are not admitted";

@@ -329,6 +329,15 @@ class Snapshot {
   get password(): string {
     return this.#password;
   }
+
+  /** `Deno.inspect` and `node:util` show the getters of a prototype too where they are told to show all. */
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
+    options: Deno.InspectOptions,
+    inspect: typeof Deno.inspect,
+  ) {
+    return inspect({ ...this }, options);
+  }
 }
 
 /** The parameters after a change; frozen, lists included. */
@@ -359,7 +368,8 @@ function checkParameter(name: string, value: unknown): void {
     throw new TypeError(`Cannot set parameter "${name}": the parameters are ${PARAMETER_NAMES.join(", ")}`);
   }
   const rule = rules[name as keyof WebServerParameters] as Rule<unknown>;
-  const shown = name === "password" ? "this value" : Deno.inspect(value, { depth: 0, strAbbreviateSize: 80 });
+  const text = value instanceof URL ? value.href : value;
+  const shown = name === "password" ? "this value" : Deno.inspect(text, { depth: 0, strAbbreviateSize: 80 });
   const message = `Cannot set parameter "${name}" to ${shown}: it takes ${rule.takes}`;
   if (!rule.isOfType(value)) throw new TypeError(message);
   if (rule.inRange && !rule.inRange(value)) throw new RangeError(message);

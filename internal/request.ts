@@ -63,10 +63,13 @@ export function targetOf(request: Request): string {
   return behindScheme[end] === "/" ? behindScheme.slice(end) : `/${end < 0 ? "" : behindScheme.slice(end)}`;
 }
 
-/** Host and port that are asked, as sent. */
-export function authorityOf(request: Request): string {
-  // HTTP/2 has it in the URL only.
-  return headerOf(request, "host") ?? request.url.slice(request.url.indexOf("//") + 2).replace(/[/?#].*$/s, "");
+/** Host and port that are asked, as sent, or null where the client sent none. */
+export function authorityOf(request: Request): string | null {
+  const host = headerOf(request, "host");
+  if (host !== null) return host;
+  // HTTP/2 has it in the URL only, where the runtime puts its own idea of it for HTTP/1 without a Host.
+  const [, scheme, authority] = /^(\w+):\/\/([^/?#]*)/.exec(request.url) ?? [];
+  return scheme === "http" && authority!.startsWith("localhost") ? null : authority ?? null;
 }
 
 /** A dictionary without a prototype that, unlike `Object.create(null)`, the engine keeps fast. */
@@ -128,7 +131,7 @@ class Fields implements RequestFields {
   get serverAddress() {
     const peer = peerOf(this.info);
     const client = peer ? formatAddress(peer.hostname, peer.port) : "";
-    return serverAddress(this.context.listening, headerOf(this.request, "host"), client);
+    return serverAddress(this.context.listening, authorityOf(this.request), client);
   }
 
   get data() {
@@ -216,6 +219,7 @@ const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype).filter((n
 function keysOf(fields: Fields): string[] {
   // A Set, since `Headers` has `set-cookie` as often as it was sent.
   const names = new Set(fields.headers.keys()).difference(RESERVED);
+  if (authorityOf(fields.request) !== null) names.add("host");
   return [...BEFORE, ...names, ...AFTER];
 }
 
@@ -223,7 +227,7 @@ function keysOf(fields: Fields): string[] {
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
   if (RESERVED.has(name) || INHERITED.has(key) || !TOKEN.test(name)) return undefined;
-  const value = headerOf(fields.request, name);
+  const value = name === "host" ? authorityOf(fields.request) : headerOf(fields.request, name);
   if (name === "authorization") fields.authorizationRead(value);
   return value ?? undefined;
 }
