@@ -1,0 +1,131 @@
+/** Passwords at rest: scrypt, its salt and its cost in one string, worked out off the event loop, one at a time. */
+
+import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
+
+/** What a stored string says. */
+interface Stored {
+  /** The logarithm of scrypt's N, and its r and p. */
+  readonly ln: number;
+  readonly r: number;
+  readonly p: number;
+  readonly salt: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+/**
+ * One of the settings of equal strength in OWASP's password storage advice. It takes 32 MiB: the one of 128 MiB would push
+ * whatever else the machine does, often a renderer, out of the processor's caches.
+ */
+const COST = { ln: 15, r: 8, p: 3 };
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+
+/** The form in which other programs, such as passlib for Python, write scrypt as well: base64 without padding. */
+const FORM = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([a-z0-9+/]{11,86})\$([a-z0-9+/]{22,86})$/i;
+// A mistyped or hostile string must not ask for gigabytes or minutes: OWASP asks for 128 MiB at most, and for a work
+// (N times r times p) of 2 ** 20.
+const MAX_MEMORY = 2 ** 28;
+const MAX_WORK = 2 ** 22;
+
+/** How many may wait for their turn: some ten seconds of work, half a minute on a small machine. */
+const MAX_WAITING = 32;
+
+let waiting = 0;
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * One at a time, so that whoever guesses passwords keeps one core busy and no more, and in order of arrival.
+ *
+ * `node:crypto` is loaded at the first use: an import of it would double the time that every server takes to start.
+ */
+function derive(password: string, { ln, r, p }: typeof COST, salt: Uint8Array, bytes: number): Promise<Uint8Array> {
+  if (waiting >= MAX_WAITING) {
+    return Promise.reject(
+      new Deno.errors.Busy(`Cannot check a password: ${MAX_WAITING} others wait for it. Answer 503, to be tried again`),
+    );
+  }
+  // deno-lint-ignore no-process-global -- so would an import of node:process
+  const { scrypt } = process.getBuiltinModule("node:crypto");
+  const options = { N: 2 ** ln, r, p, maxmem: 2 * MAX_MEMORY };
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const done = (error: Error | null, hash: Uint8Array) => error ? reject(error) : resolve(hash);
+  waiting++;
+  const turn = last.then(() => {
+    scrypt(password.normalize(), salt, bytes, options, done);
+    return promise;
+  }).finally(() => waiting--);
+  last = turn.catch(() => {});
+  return turn;
+}
+
+/** The parts of a stored string, or undefined where it is none, or asks for too much. */
+function parse(stored: string): Stored | undefined {
+  const [, ln, r, p, salt, hash] = FORM.exec(stored) ?? [];
+  if (ln === undefined) return undefined;
+  const cost = { ln: Number(ln), r: Number(r), p: Number(p) };
+  const block = 2 ** cost.ln * cost.r;
+  if (cost.ln < 1 || cost.p < 1 || cost.r < 1 || 128 * block > MAX_MEMORY || block * cost.p > MAX_WORK) {
+    return undefined;
+  }
+  try {
+    return { ...cost, salt: decodeBase64(salt!), hash: decodeBase64(hash!) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Turns a password into a string to be stored in its place: `$scrypt$ln=15,r=8,p=3$`, a random salt, `$`, and the hash.
+ *
+ * It is scrypt at the cost that OWASP's password storage advice asks for: 32 MiB and some tenths of a second of one core,
+ * on another thread. The same password gives another string each time. Passwords are taken in Unicode's normal form C, the
+ * one that clients send (RFC 7617, section 2.1).
+ *
+ * @param password Empty is a password too
+ * @throws {TypeError} (rejects) If it is no string
+ * @throws {RangeError} (rejects) If it contains control characters, which Basic authentication cannot carry
+ * @throws {Deno.errors.Busy} (rejects) If 32 passwords wait already
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { hashPassword, verifyPassword } from "@webserver-dat/server/auth";
+ *
+ * const stored = await hashPassword("stage left");
+ * assert(await verifyPassword("stage left", stored));
+ * ```
+ */
+export async function hashPassword(password: string): Promise<string> {
+  if (typeof password !== "string") throw new TypeError("Cannot hash the password: it is no string");
+  // deno-lint-ignore no-control-regex -- control characters are what it looks for
+  if (/[\x00-\x1f\x7f]/.test(password)) {
+    throw new RangeError("Cannot hash the password: it contains control characters");
+  }
+  const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+  const hash = await derive(password, COST, salt, HASH_BYTES);
+  const [saltText, hashText] = [salt, hash].map((bytes) => encodeBase64(bytes).replaceAll("=", ""));
+  return `$scrypt$ln=${COST.ln},r=${COST.r},p=${COST.p}$${saltText}$${hashText}`;
+}
+
+/**
+ * Whether a password is the one that a string of {@linkcode hashPassword} was made of. Strings of the same form with
+ * another cost count as well, up to 256 MiB and four times the work.
+ *
+ * @param password What was sent
+ * @param stored What {@linkcode hashPassword} gave
+ * @throws {SyntaxError} (rejects) If `stored` is not such a string, or asks for more than that. It is not shown: it may be a
+ * password in the clear
+ * @throws {Deno.errors.Busy} (rejects) If 32 passwords wait already. One is worked on at a time, in order of arrival
+ */
+export async function verifyPassword(password: string, stored: string): Promise<boolean> {
+  const parsed = typeof stored === "string" ? parse(stored) : undefined;
+  if (parsed === undefined) {
+    throw new SyntaxError(
+      'Cannot verify a password: what is stored is no string of hashPassword(), such as "$scrypt$ln=15,r=8,p=3$...", or ' +
+        "asks for more than 256 MiB or for more than four times the work",
+    );
+  }
+  const hash = await derive(password, parsed, parsed.salt, parsed.hash.length);
+  // deno-lint-ignore no-process-global -- as above
+  return process.getBuiltinModule("node:crypto").timingSafeEqual(hash, parsed.hash);
+}
