@@ -1,9 +1,10 @@
-/** `authenticateBasic`, function and method. */
+/** `authenticateBasic`, function and method, and `challenge`. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
-import { authenticateBasic, WebServer } from "../mod.ts";
-import { running } from "./helpers.ts";
+import { authenticateBasic, challenge } from "../auth.ts";
+import { type ResponseDictionary, WebServer } from "../mod.ts";
+import { rawRequest, running } from "./helpers.ts";
 
 const users = { Aladdin: "open sesame", "": "nobody", empty: "", test: "123£" };
 const token = (credentials: string | Uint8Array) => encodeBase64(credentials);
@@ -81,6 +82,16 @@ Deno.test("authenticateBasic() refuses control characters and bytes that are no 
   assert(!authenticateBasic(token(latin1), { a: "\ufffd" }));
 });
 
+Deno.test("authenticateBasic() takes base64 without its padding, and none with the wrong one", () => {
+  for (const encoded of ["YTpi", "YTo", "YTo=", "YQ", "OmI", "YTpiYg", "YTpiYg=="]) {
+    const [user, password] = atob(encoded).split(":");
+    assertEquals(authenticateBasic(encoded, { [user!]: password ?? "" }), password !== undefined, encoded);
+  }
+  for (const encoded of ["YTpi=", "YTpi==", "YTo==", "YTpiYg=", "YTpiYg===", "YTpiY", "YT=pi", "YTpi YTpi", "YTpi-_"]) {
+    assert(!authenticateBasic(encoded, { a: "b", "a:b": "b", "": "b" }), encoded);
+  }
+});
+
 Deno.test("authenticateBasic() keeps a byte order mark as part of the user", () => {
   assert(!authenticateBasic(token("\ufeffa:b"), { a: "b" }));
 });
@@ -115,4 +126,34 @@ Deno.test("webServer.authenticateBasic() guards a page with the Authorization he
   assertEquals(await status({ authorization: `Basic ${token("Aladdin:open sesame")}` }), 200);
   assertEquals(await status({ authorization: `Basic ${token("Aladdin:wrong")}` }), 401);
   assert(new WebServer().authenticateBasic(token("Aladdin:open sesame"), users));
+});
+
+const fresh = (): ResponseDictionary => ({ statusCode: 404, statusReason: "Not Found", data: "" });
+
+Deno.test("challenge() sends 401 and asks for Basic credentials in UTF-8", async () => {
+  await using subject = await running({
+    onHTTPRequest: (_webServer, _request, response) => challenge(response, "panel"),
+  });
+  const answer = await rawRequest(subject.port, "GET /");
+  assert(answer.startsWith("HTTP/1.1 401 Unauthorized\r\n"), answer);
+  assert(/^www-authenticate: Basic realm="panel", charset="UTF-8"\r$/im.test(answer), answer);
+});
+
+Deno.test("challenge() quotes the realm, so that it cannot end early", () => {
+  const response = challenge(fresh(), `a "b" \\ c\\`);
+  assertEquals(response["WWW-Authenticate"], `Basic realm="a \\"b\\" \\\\ c\\\\", charset="UTF-8"`);
+});
+
+Deno.test("challenge() refuses a realm that would need other characters, and leaves the response as it was", () => {
+  for (const realm of ["a\r\nSet-Cookie: b=c", "a\0", "\x7f", "Bühne", "\u2603"]) {
+    const response = fresh();
+    assertThrows(() => challenge(response, realm), RangeError, "Cannot challenge");
+    assertEquals(response, fresh());
+  }
+});
+
+Deno.test("challenge() returns the response it was given", () => {
+  const response = fresh();
+  assert(challenge(response, "") === response);
+  assertEquals(response["WWW-Authenticate"], 'Basic realm="", charset="UTF-8"');
 });
