@@ -35,10 +35,10 @@ export async function exposeCallbacks(directory: string, file: CallbacksFile): P
 function extensionOf({ extension, customext }: CallbacksFile): string {
   if (extension === "dat") return "dat";
   if (extension === "language") return "ts";
-  if (!/^\w+(?:\.\w+)*$/.test(customext) || /\b(?:[cm]?js|jsx|json)$/i.test(customext)) {
+  if (customext === "" || /^(?:[cm]?js|jsx|json)$/i.test(customext)) {
     throw new RangeError(
-      `Cannot write a callbacks file with parameter "customext" set to "${customext}": it takes letters, digits, ` +
-        `underscores and points in between, and not js or json, since the file is TypeScript`,
+      `Cannot write the callbacks with parameter "customext" set to "${customext}": they are TypeScript. Set it to the ` +
+        `extension that the editor wants`,
     );
   }
   return customext;

@@ -6,6 +6,9 @@ import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../callbacks.ts";
 import { CALLBACK_NAMES } from "./parameters.ts";
 
+/** Seconds for a module to load; a server that waits for one can neither start nor stop. */
+const LOAD_TIMEOUT = 30;
+
 /**
  * The URL of a callbacks module. A path is relative to the working directory; a scheme has two letters at least, since
  * `C:` is a drive.
@@ -43,9 +46,13 @@ function freshURL({ href }: URL): string {
  * @throws {Deno.errors.NotCapable} (rejects) If a permission to load is missing
  * @throws {SyntaxError} (rejects) If it, or a module that it imports, is none
  * @throws {TypeError} (rejects) If its exports are not callbacks
- * @throws {Error} (rejects) If it throws, or a module that it imports cannot be had
+ * @throws {Error} (rejects) If it throws, a module that it imports cannot be had, or it takes too long
  */
-export async function loadCallbacks(source: string | URL, language: "input" | "node"): Promise<Callbacks> {
+export async function loadCallbacks(
+  source: string | URL,
+  language: "input" | "node",
+  timeout: number = LOAD_TIMEOUT,
+): Promise<Callbacks> {
   const url = locate(source);
   const isFile = url.protocol === "file:";
   const module: Module = { url, shown: isFile ? shortPath(url) : abbreviated(url.href), loaded: url.href };
@@ -57,7 +64,7 @@ export async function loadCallbacks(source: string | URL, language: "input" | "n
   }
   let namespace: Exports;
   try {
-    namespace = await import(module.loaded);
+    namespace = await inTime(import(module.loaded), timeout);
   } catch (error) {
     throw explained(error, module);
   } finally {
@@ -65,6 +72,19 @@ export async function loadCallbacks(source: string | URL, language: "input" | "n
   }
   return pick(namespace, module.shown);
 }
+
+/** A module may wait at its top level, and a host may never answer. */
+async function inTime<Value>(value: Promise<Value>, seconds: number): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Late(`it has not loaded within ${seconds} s`)), seconds * 1000);
+  try {
+    return await Promise.race([value, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+class Late extends Error {}
 
 /** A module of callbacks. */
 interface Module {
@@ -186,6 +206,7 @@ function explained(cause: unknown, { url, shown, loaded }: Module): Error {
     text.replaceAll(loaded, shown)
       .replace(/file:\/\/[^\s"]+?(?=:\d+:\d+|["\s]|$)/g, (file) => shortPath(file));
 
+  if (cause instanceof Late) return new Error(`${cannot} ${cause.message}`);
   const message = cause instanceof Error ? stripVTControlCharacters(cause.message) : "";
   const place = placeIn(message);
   // The runtime has one code for all that keeps it from having a module, and V8 ends its syntax errors with the place.

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { loadCallbacks } from "../internal/callbacks_module.ts";
 import { template, WebServer, type WebServerParameters } from "../mod.ts";
 import { connect, disconnect, once, printed } from "./helpers.ts";
 
@@ -225,6 +226,18 @@ Deno.test("a file that cannot be callbacks is refused in one sentence, with file
   });
 });
 
+Deno.test("callbacks that do not finish to load are given up, so that the server can be stopped", async () => {
+  const gate = Promise.withResolvers<void>();
+  Object.assign(globalThis, { gate: gate.promise });
+  const waiting = "await globalThis.gate; export function onServerStart() {}";
+  await assertRejects(
+    () => loadCallbacks(`data:text/javascript,${encodeURIComponent(waiting)}`, "node", 0.05),
+    Error,
+    "it has not loaded within 0.05 s",
+  );
+  gate.resolve();
+});
+
 /** Runs a program beside the callbacks, in their folder, with just these permissions; returns what it prints. */
 async function program(folder: Folder, text: string, permissions: string[]): Promise<string> {
   await folder.write("program.ts", `import { WebServer } from "@webserver-dat/server";\n${text}`);
@@ -420,10 +433,10 @@ Deno.test("exposeCallbacks() names the file by the parameters, and returns its p
   assertEquals(await server.exposeCallbacks(folder.path), join(folder.path, "panel_callbacks.ts"));
   await server.set({ extension: "dat" });
   assertEquals(await server.exposeCallbacks(folder.path), join(folder.path, "panel_callbacks.dat"));
-  await server.set({ extension: "custom", customext: "show.ts" });
-  assertEquals(await server.exposeCallbacks(folder.path), join(folder.path, "panel_callbacks.show.ts"));
+  await server.set({ extension: "custom", customext: "tsx" });
+  assertEquals(await server.exposeCallbacks(folder.path), join(folder.path, "panel_callbacks.tsx"));
   const files = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
-  assertEquals(files, ["panel_callbacks.dat", "panel_callbacks.show.ts", "panel_callbacks.ts"]);
+  assertEquals(files, ["panel_callbacks.dat", "panel_callbacks.ts", "panel_callbacks.tsx"]);
 });
 
 Deno.test("exposeCallbacks() never writes over a file", async () => {
