@@ -1,0 +1,40 @@
+// deno run --allow-net --allow-read=examples/porting,uploads --allow-write=uploads mod.ts --callbacks examples/porting/image_receiver.ts --watch
+
+import type { Callbacks } from "@webserver-dat/server";
+
+const path = "uploads/latest.jpg";
+
+export default {
+  async onHTTPRequest(webServer, request, response) {
+    if (request.uri !== "/image") return response;
+    if (request.method === "POST") {
+      if (request["Content-Type"] !== "image/jpeg") {
+        response.statusCode = 415;
+        response.data = "Send a JPEG as image/jpeg";
+        return response;
+      }
+      // Two uploads may arrive at a time, and nobody is to read
+      // half an image: it is renamed when it is whole.
+      const part = `uploads/${crypto.randomUUID()}`;
+      await Deno.writeFile(part, request.data);
+      await Deno.rename(part, path);
+      for (const client of webServer.webSocketConnections) {
+        webServer.webSocketSendText(client, "new image");
+      }
+      response.statusCode = 201;
+      return response;
+    }
+    try {
+      response.data = await Deno.readFile(path);
+      response.statusCode = 200;
+      response["Content-Type"] = "image/jpeg";
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    return response;
+  },
+
+  onServerStart() {
+    Deno.mkdirSync("uploads", { recursive: true });
+  },
+} satisfies Callbacks;
