@@ -60,7 +60,7 @@ export class WebServer implements AsyncDisposable {
     }
     const initial = changed(defaults, given);
     this.#cooks = new Cooks(this, isModule(initial.callbacks) ? {} : initial.callbacks);
-    this.#life = new Lifecycle(this.#cooks, initial, this.fetch);
+    this.#life = new Lifecycle(this.#cooks, initial, () => this.fetch);
   }
 
   /** The name of the operator. */
@@ -249,10 +249,12 @@ export class WebServer implements AsyncDisposable {
    * Answers a request, as `Deno.serve` and `deno serve` want it. It is bound: `export default new WebServer({ callbacks })`
    * is a program for `deno serve`, which owns the listener then: `start`, `stop`, `restart` and the parameters of the listener
    * are refused.
+   *
+   * It may be wrapped before the start, in a function that sees every request and answer: that is how `--log` does it.
    */
-  readonly fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
-    const { loading } = this.#life;
-    return loading === undefined ? this.#life.run.fetch(request, info) : loading.then(() => this.fetch(request, info));
+  fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
+    const { loading, run } = this.#life;
+    return loading === undefined ? run.fetch(request, info) : loading.then(() => this.#life.run.fetch(request, info));
   };
 
   /** For `deno serve`, which says by it where it listens; the server is active from then on. */

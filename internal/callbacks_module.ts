@@ -4,6 +4,7 @@ import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../callbacks.ts";
+import { nearest } from "./nearest.ts";
 import { CALLBACK_NAMES } from "./parameters.ts";
 
 /** Seconds for a module to load; a server that waits for one can neither start nor stop. */
@@ -160,29 +161,13 @@ function check(exports: Exports, shown: string): void {
   }
   for (const name of Object.keys(exports)) {
     if (typeof exports[name] !== "function" || CALLBACK_NAMES.includes(name as keyof Callbacks)) continue;
-    const meant = CALLBACK_NAMES.find((callback) => nearly(name, callback));
+    const meant = nearest(name, CALLBACK_NAMES);
     if (meant !== undefined) {
       throw new TypeError(
         `Cannot load callbacks "${shown}": it exports "${name}", which is never called. Name it "${meant}"`,
       );
     }
   }
-}
-
-/** Whether two names are the same but for letter case, underscores and at most two letters. */
-function nearly(a: string, b: string): boolean {
-  const [from, to] = [a, b].map((name) => name.replaceAll("_", "").toLowerCase()) as [string, string];
-  // The Levenshtein distance, row by row.
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = row[column - 1]! + (letter === to[column - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[column]! + 1, next[column - 1]! + 1));
-    }
-    row = next;
-  }
-  return row.at(-1)! <= 2;
 }
 
 function missing(url: URL, cause: unknown): Error {

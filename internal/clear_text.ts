@@ -2,6 +2,9 @@
 
 import { type Address, formatAddress, isLoopback } from "./address.ts";
 
+/** Basic credentials, which callbacks may take without the name of the scheme too. */
+const BASIC = /^(?:basic +)?\S+$/i;
+
 /** What is said of it, once. */
 export const CLEAR_TEXT =
   'A password has come over the network in the clear, where others can read it: set parameter "secure", or put a proxy with TLS in front';
@@ -18,7 +21,7 @@ export class ClearText {
 
   /** A callback reads the `Authorization` of a request. */
   authorizationRead(request: Request, value: string | null, peer: Address | undefined): void {
-    if (this.#warned || value === null || peer === undefined || !/^basic /i.test(value)) return;
+    if (this.#warned || value === null || peer === undefined || !BASIC.test(value)) return;
     if (!isLoopback(formatAddress(peer.hostname, peer.port))) this.#read.add(request);
   }
 

@@ -1,79 +1,151 @@
 /** The command line. */
 
 import { parseArgs } from "node:util";
+import deno from "../deno.json" with { type: "json" };
 import { WebServer } from "../server.ts";
 import { isWildcard } from "./address.ts";
-import type { WebServerParameters } from "./parameters.ts";
+import { nearest } from "./nearest.ts";
+import { defaults, PARAMETER_NAMES, type ParameterChange, type WebServerParameters } from "./parameters.ts";
 
-const HELP = `The Web Server DAT for Deno: an HTTP and WebSocket server on one port.
+const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
 
-  deno run --allow-net mod.ts                             listen on port 9980, on all interfaces
-  deno run --allow-net mod.ts --port 8080
-  deno run --allow-net mod.ts --localaddress 127.0.0.1    this machine only
+  deno run --allow-net mod.ts                           the template, on port 9980
+  deno run --allow-net mod.ts --localaddress 127.0.0.1  for this machine only
+  deno run --allow-write=. mod.ts init [DIRECTORY]      writes webserver1_callbacks.ts
+  deno run --allow-net --allow-read=. mod.ts --callbacks webserver1_callbacks.ts \\
+    --watch --log
+  deno run --allow-net --allow-read=certs mod.ts --secure \\
+    --privatekey certs/key.pem --certificate certs/cert.pem
+  deno run mod.ts hash-password                         for verifyBasic()
 
-  --port NUMBER            0 to 65535; 0 takes any free port
-  --localaddress ADDRESS   the address to listen on
-  --name NAME              the operator's name
-  --help                   this page
+  --port NUMBER              9980; 0 is any free port
+  --localaddress ADDRESS     to listen on; blank is all interfaces
+  --callbacks FILE           or a URL; --language node|input, --wordwrap input|on|off
+  --watch                    take callbacks and certificate anew when they are saved
+  --name NAME                of the operator: webserver1
+  --extension dat|language|custom, --customext EXT      of the file that init writes
+  --secure                   TLS, with --privatekey FILE and --certificate FILE (PEM)
+  --password-file FILE       with the password of the private key
+  --origins same|any|LIST    web pages that may change something
+  --trustedProxies LIST      addresses, with commas
+  --maxBodySize, --maxBodyMemory, --maxMessageSize, --maxBufferedAmount BYTES
+  --maxConnections NUMBER    WebSockets at once: 1024
+  --requestTimeout, --idleTimeout, --shutdownTimeout SECONDS
+  --body buffer|stream       how a callback gets a request's body
+  --log                      a line for each request
+  --help, --version
+
+Ctrl-C stops it. SIGHUP restarts it, with callbacks and certificate read anew.
 `;
 
 /** Exit codes: 1 where the server could not start, 2 where the command line is wrong. */
 const COULD_NOT_START = 1;
 const USAGE = 2;
 
-type Flags = Partial<Pick<WebServerParameters, "port" | "localaddress" | "name">>;
+/** What is wrong with the command line. */
+class UsageError extends Error {}
 
-/** The parameters that the flags set, or undefined where they ask for help. */
-function parse(args: string[]): Flags | undefined {
-  const { values } = parseArgs({
-    args,
-    options: {
-      port: { type: "string" },
-      localaddress: { type: "string" },
-      name: { type: "string" },
-      help: { type: "boolean", short: "h" },
-    },
+/** Parameters that have no flag: a program runs, and others can see its flags. */
+const NO_FLAG: readonly (keyof WebServerParameters)[] = ["active", "password"];
+const FLAG_PARAMETERS = PARAMETER_NAMES.filter((name) => !NO_FLAG.includes(name));
+
+/** Flags that are no parameters. */
+const OTHERS = {
+  "password-file": { type: "string" },
+  log: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+const COMMANDS = ["init", "hash-password"];
+
+type Values = Record<string, string | boolean | undefined>;
+
+/** The command line, taken apart. */
+function parse(args: string[]): { values: Values; words: string[] } {
+  const parameters = FLAG_PARAMETERS.map((name) =>
+    [name, { type: typeof defaults[name] === "boolean" ? "boolean" : "string" }] as const
+  );
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: { ...Object.fromEntries(parameters), ...OTHERS },
+      allowPositionals: true,
+    });
+    return { values: values as Values, words: positionals };
+  } catch (error) {
+    throw new UsageError(explained(error as Error & { code?: string }));
+  }
+}
+
+/** What `parseArgs` says, in one sentence, with the flag that was meant. */
+function explained({ message, code }: Error & { code?: string }): string {
+  const unknown = /^Unknown option '--?([^']*)'/.exec(message)?.[1];
+  if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION" || unknown === undefined) {
+    return message.split("\n")[0]!.replace(/\.$/, "");
+  }
+  if (unknown === "password") {
+    return "There is no flag --password, since others can see the command line: put it into a file, and use --password-file";
+  }
+  const meant = nearest(unknown, [...FLAG_PARAMETERS, ...Object.keys(OTHERS)]);
+  return `There is no flag --${unknown}${meant === undefined ? "" : `: did you mean --${meant}?`}`;
+}
+
+/** A flag's text as its parameter wants it; what is none stays text, and is refused as such. */
+function valueOf(name: keyof WebServerParameters, text: string | boolean): unknown {
+  if (typeof text === "boolean") return text;
+  const usual = defaults[name];
+  if (typeof usual === "number") return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  const list = Array.isArray(usual) || (name === "origins" && text !== "same" && text !== "any");
+  return list ? text.split(",").filter((item) => item !== "") : text;
+}
+
+async function readPassword(file: string): Promise<string> {
+  try {
+    // Editors and `echo` end a file with a line end, which is not of the password.
+    return (await Deno.readTextFile(file)).replace(/\r?\n$/, "");
+  } catch (error) {
+    const detail = error instanceof Deno.errors.NotCapable
+      ? `run Deno with --allow-read=${file}`
+      : (error as Error).message;
+    throw new UsageError(`Cannot read the file of --password-file: ${detail}`);
+  }
+}
+
+async function parametersOf(values: Values): Promise<ParameterChange> {
+  const given = FLAG_PARAMETERS.flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [[name, valueOf(name, value)]];
   });
-  if (values.help) return undefined;
-  const { port, localaddress, name } = values;
-  return {
-    // Only digits: Number() would take "" and "0x1f" too.
-    ...(port !== undefined && { port: /^\d+$/.test(port) ? Number(port) : NaN }),
-    ...(localaddress !== undefined && { localaddress }),
-    ...(name !== undefined && { name }),
-  };
+  const file = values["password-file"];
+  return { ...Object.fromEntries(given), ...(typeof file === "string" && { password: await readPassword(file) }) };
 }
 
 /** Stops the server at the first of these signals; a second one has its default effect, which ends the process at once. */
-function stopOnSignal(server: WebServer): void {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+function heedSignals(server: WebServer): void {
+  const windows = Deno.build.os === "windows";
+  const signals: Deno.Signal[] = windows ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+  // Failures of both have been told by then.
+  const restart = () => void server.restart();
   const stop = () => {
     for (const signal of signals) Deno.removeSignalListener(signal, stop);
+    if (!windows) Deno.removeSignalListener("SIGHUP", restart);
     server.stop();
   };
   for (const signal of signals) Deno.addSignalListener(signal, stop);
+  if (!windows) Deno.addSignalListener("SIGHUP", restart);
 }
 
-/** Runs the program; sets the exit code. */
-export async function main(args: string[]): Promise<void> {
-  let server: WebServer;
-  try {
-    const flags = parse(args);
-    if (flags === undefined) {
-      console.log(HELP);
-      return;
-    }
-    server = new WebServer(flags);
-  } catch (error) {
-    console.error(`${(error as Error).message}. --help shows what there is`);
-    Deno.exitCode = USAGE;
-    return;
-  }
+async function serve(server: WebServer, log: boolean): Promise<void> {
   // What the runtime itself leaves unhandled (a WebSocket message over 512 MiB does) ends no show.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     console.error(`${server.name}: unhandled rejection`, event.reason);
   });
+  if (log) {
+    const { logRequests } = await import("./request_log.ts");
+    logRequests(server, (line) => console.log(line));
+  }
   try {
     await server.start();
   } catch {
@@ -81,7 +153,54 @@ export async function main(args: string[]): Promise<void> {
     Deno.exitCode = COULD_NOT_START;
     return;
   }
-  stopOnSignal(server);
+  heedSignals(server);
   const { hostname, port, url } = server.address!;
   console.log(`${server.name} listens on ${url} (${isWildcard(hostname) ? `all interfaces, port ${port}` : hostname})`);
+}
+
+async function init(server: WebServer, directory = "."): Promise<void> {
+  const path = await server.exposeCallbacks(directory);
+  console.log(
+    `${path} is written. Edit it, and run: deno run --allow-net --allow-read=${path} mod.ts --callbacks ${path} --watch`,
+  );
+}
+
+async function hashPassword(): Promise<void> {
+  const { askPassword } = await import("./ask_password.ts");
+  const { hashPassword } = await import("../auth.ts");
+  console.log(await hashPassword(await askPassword()));
+}
+
+async function run(args: string[]): Promise<void> {
+  const { values, words: [command, ...words] } = parse(args);
+  if (values.help) return console.log(HELP);
+  if (values.version) return console.log(deno.version);
+  if (command !== undefined && !COMMANDS.includes(command)) {
+    const meant = nearest(command, COMMANDS);
+    throw new UsageError(`There is no command "${command}"${meant ? `: did you mean ${meant}?` : ""}`);
+  }
+  if (words.length > (command === "init" ? 1 : 0)) {
+    throw new UsageError(`There is one word too many: "${words.at(-1)}"`);
+  }
+  let server;
+  try {
+    server = new WebServer(await parametersOf(values));
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError((error as Error).message);
+  }
+  if (command === "init") await init(server, words[0]);
+  else if (command === "hash-password") await hashPassword();
+  else await serve(server, values.log === true);
+}
+
+/** Runs the program; sets the exit code. */
+export async function main(args: string[]): Promise<void> {
+  try {
+    await run(args);
+  } catch (error) {
+    const usage = error instanceof UsageError;
+    const { message } = error as Error;
+    console.error(usage ? `${message}${message.endsWith("?") ? "" : "."} --help shows what there is` : message);
+    Deno.exitCode = usage ? USAGE : COULD_NOT_START;
+  }
 }

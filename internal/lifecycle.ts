@@ -39,7 +39,7 @@ const LEAST_STOP = 500;
 export class Lifecycle {
   readonly #cooks: Cooks;
   readonly #operator: Operator;
-  readonly #fetch: (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
+  readonly #handler: () => Deno.ServeHandler;
   #parameters: WebServerParameters;
   #state: State = "stopped";
   #address: ListenAddress | undefined;
@@ -50,11 +50,11 @@ export class Lifecycle {
   /** Under `deno serve`: a callbacks module is on its way. */
   #loading: Promise<void> | undefined;
 
-  /** @param fetch What answers the requests of the listener */
-  constructor(cooks: Cooks, parameters: WebServerParameters, fetch: Deno.ServeHandler) {
+  /** @param handler What answers the requests of a listener, as it stands at the start */
+  constructor(cooks: Cooks, parameters: WebServerParameters, handler: () => Deno.ServeHandler) {
     this.#cooks = cooks;
     this.#parameters = parameters;
-    this.#fetch = fetch;
+    this.#handler = handler;
     this.#operator = { cooks, slots: { taken: 0 }, parameters: () => this.#parameters };
     this.#run = new Run(this.#operator, NOWHERE, true);
   }
@@ -224,7 +224,7 @@ export class Lifecycle {
       localaddress,
       port,
       certificate,
-      handler: this.#fetch,
+      handler: this.#handler(),
       onError: (error) => {
         this.#cooks.report(error, "onHTTPRequest");
         return refusal(500);

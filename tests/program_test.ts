@@ -1,70 +1,11 @@
 /** The program: `mod.ts` on the command line, and a server as the default export for `deno serve`. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, disconnect, once } from "./helpers.ts";
-
-const program = new URL("../mod.ts", import.meta.url).href;
-const config = new URL("../deno.json", import.meta.url).pathname;
-
-interface Program extends AsyncDisposable {
-  readonly process: Deno.ChildProcess;
-  /** The first line it printed. */
-  readonly line: string;
-  /** Waits for the end: what it printed in all, and how it ended. */
-  ended(): Promise<{ code: number; signal: string | null; stdout: string; stderr: string }>;
-}
-
-function command(args: string[], permissions = ["--allow-net"]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    // Where a permission is missing, --no-prompt would hide a prompt; without a terminal a prompt is a failure.
-    args: ["run", "--quiet", "--config", config, ...permissions, ...args],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-async function start(process: Deno.ChildProcess): Promise<Program> {
-  const errors = new Response(process.stderr).text();
-  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let stdout = "";
-  while (!stdout.includes("\n")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`The program ended: ${await errors}`);
-    stdout += value;
-  }
-  const rest = (async () => {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) stdout += read.value;
-  })();
-  const ended = async () => {
-    const [{ code, signal }, stderr] = await Promise.all([process.status, errors, rest]);
-    return { code, signal, stdout, stderr };
-  };
-  return {
-    process,
-    line: stdout.split("\n")[0]!,
-    ended,
-    async [Symbol.asyncDispose]() {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // It has ended.
-      }
-      await ended();
-    },
-  };
-}
-
-/** Runs the program to its end. */
-async function run(args: string[], permissions?: string[]) {
-  const { code, stdout, stderr } = await command([program, ...args], permissions).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
+import { program, run, start } from "./program.ts";
 
 Deno.test("the program says where it listens in one line, and answers with the template", async () => {
-  await using running = await start(command([program, "--port", "0"]));
+  await using running = await start([program, "--port", "0"]);
   assertMatch(running.line, /^webserver1 listens on http:\/\/localhost:\d+\/ \(all interfaces, port \d+\)$/);
   const url = running.line.match(/http:\S+/)![0];
   const answer = await fetch(`${url}any/path?x=1`);
@@ -83,7 +24,7 @@ Deno.test("the program says where it listens in one line, and answers with the t
 
 for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`the program stops cleanly on ${signal}: sockets closed with 1001, exit code 0, nothing printed`, async () => {
-    await using running = await start(command([program, "--port", "0"]));
+    await using running = await start([program, "--port", "0"]);
     const socket = await connect(running.line.match(/http:\S+/)![0]);
     const closed = once(socket, "close");
     running.process.kill(signal);
@@ -94,9 +35,7 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
 }
 
 Deno.test("the program takes parameters as flags", async () => {
-  await using running = await start(
-    command([program, "--port=0", "--localaddress", "127.0.0.1", "--name=panel"]),
-  );
+  await using running = await start([program, "--port=0", "--localaddress", "127.0.0.1", "--name=panel"]);
   assertMatch(running.line, /^panel listens on http:\/\/127\.0\.0\.1:\d+\/ \(127\.0\.0\.1\)$/);
   const answer = await fetch(running.line.match(/http:\S+/)![0]);
   assertEquals(await answer.text(), "<b>TouchDesigner: </b>panel");
@@ -119,27 +58,11 @@ Deno.test("without the permission to listen, the program names the flag and does
   assertMatch(stderr, /^webserver1: Cannot listen on .*:9980: run Deno with --allow-net.*\n$/);
 });
 
-Deno.test("a wrong command line is one sentence, with exit code 2", async () => {
-  for (
-    const [args, word] of [[["--prot", "1"], "--prot"], [["--port", "x"], '"port"'], [["stray"], "stray"]] as const
-  ) {
-    const { code, stdout, stderr } = await run([...args]);
-    assertEquals([code, stdout], [2, ""]);
-    assertStringIncludes(stderr, word);
-    assertMatch(stderr, /^[^\n]*--help[^\n]*\n$/);
-  }
-});
-
-Deno.test("--help shows the flags, with exit code 0", async () => {
-  const { code, stdout } = await run(["--help"]);
-  assertEquals(code, 0);
-  for (const flag of ["--port", "--localaddress", "--name"]) assertStringIncludes(stdout, flag);
-});
-
 Deno.test("importing the package needs no permission and does nothing", async () => {
   const source = `import { WebServer } from ${JSON.stringify(program)}; console.log(typeof WebServer)`;
   await using running = await start(
-    command([`data:text/javascript,${encodeURIComponent(source)}`], ["--no-prompt", "--allow-import"]),
+    [`data:text/javascript,${encodeURIComponent(source)}`],
+    ["--no-prompt", "--allow-import"],
   );
   const { code, stdout, stderr } = await running.ended();
   assertEquals([code, stdout, stderr], [0, "function\n", ""]);
@@ -166,14 +89,11 @@ Deno.test("`export default new WebServer()` is a program for deno serve, which o
        } });
        export default server;`,
     );
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["serve", "--quiet", "--config", config, "--port", "0", "--host", "127.0.0.1", `${directory}/panel.ts`],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    await using running = await start(process);
+    await using running = await start(
+      [`${directory}/panel.ts`],
+      ["--port", "0", "--host", "127.0.0.1"],
+      "serve",
+    );
     assertMatch(running.line, /^served listens on http:\/\/127\.0\.0\.1:\d+\/$/);
     const url = running.line.match(/http:\S+/)![0];
     const [name, active, port, refusals] = await (await fetch(url)).json();

@@ -1,0 +1,23 @@
+/** The name that was meant. */
+
+/** How many letters have to be changed, put in or left out to make one of the other: the Levenshtein distance, row by row. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = row[column - 1]! + (letter === to[column - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[column]! + 1, next[column - 1]! + 1));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
+}
+
+/** The nearest of the names, by at most two letters; letter case, hyphens and underscores aside. */
+export function nearest<Name extends string>(name: string, names: readonly Name[]): Name | undefined {
+  const plain = (text: string) => text.replace(/[-_]/g, "").toLowerCase();
+  const distances = names.map((candidate) => ({ candidate, far: distance(plain(name), plain(candidate)) }));
+  const best = distances.reduce((one, other) => other.far < one.far ? other : one);
+  return best.far <= 2 ? best.candidate : undefined;
+}
