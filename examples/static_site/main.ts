@@ -1,0 +1,45 @@
+// deno run --allow-net --ignore-env --allow-read=examples/static_site/site examples/static_site/main.ts
+
+/**
+ * A folder as a web site: `index.html` of each folder, types by the extension, revalidation by ETag, and ranges, without which
+ * phones do not play video. Only this folder can be read, whatever path is asked for; but a symbolic link in it is followed,
+ * and what it leads to is served.
+ *
+ * @module
+ */
+
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import sendFile from "@fastify/send";
+import { type Callbacks, WebServer } from "@webserver-dat/server";
+
+/** The folder. Files whose names start with a dot are not served. */
+const root = `${import.meta.dirname}/site`;
+
+const callbacks: Callbacks = {
+  async onHTTPRequest(_webServer, request, response) {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.statusCode = 405;
+      response["Allow"] = "GET, HEAD";
+      return response;
+    }
+    // The package is made for Node's requests, of which it wants these two.
+    const asked = { method: request.method, headers: Object.fromEntries(request.headers) } as unknown as Readable;
+    const file = await sendFile(asked, request.uri, { root });
+    response.statusCode = file.statusCode;
+    // Browsers keep what they have, but ask each time whether it has changed.
+    response.headers = { ...file.headers, "Cache-Control": "no-cache" };
+    // A folder's address ends with a slash. It is written as it came: the package would encode it twice.
+    if (file.type === "directory") response["Location"] = `${request.uri.replace(/^\/+/, "/")}/`;
+    // A stream, so that a large video is never in memory as a whole.
+    response.data = file.type === "file" ? Readable.toWeb(file.stream) as ReadableStream : await text(file.stream);
+    return response;
+  },
+};
+
+export const server = new WebServer({ callbacks });
+
+if (import.meta.main) {
+  await server.start();
+  console.log(`Open ${server.address?.url}`);
+}
