@@ -8,7 +8,7 @@
  * @module
  */
 
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import sendFile from "@fastify/send";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
@@ -32,7 +32,7 @@ const callbacks: Callbacks = {
     // A folder's address ends with a slash. It is written as it came: the package would encode it twice.
     if (file.type === "directory") response["Location"] = `${request.uri.replace(/^\/+/, "/")}/`;
     // A stream, so that a large video is never in memory as a whole.
-    response.data = file.type === "file" ? Readable.toWeb(file.stream) as ReadableStream : await text(file.stream);
+    response.data = file.type === "file" ? ReadableStream.from<Uint8Array>(file.stream) : await text(file.stream);
     return response;
   },
 };

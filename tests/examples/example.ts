@@ -1,5 +1,7 @@
 /** Runs an example in a process of its own, with the permissions that its first line names, on a free loopback port. */
 
+import { fileURLToPath } from "node:url";
+
 /** A running example. */
 export interface Example extends AsyncDisposable {
   readonly url: string;
@@ -14,8 +16,9 @@ const ROOT = new URL("../../", import.meta.url);
  *
  * @param file From the project's folder: `examples/rest_api.ts`
  * @param more Flags beside those of its first line, such as a narrower `--allow-read`
+ * @param folder Where it runs, if not in the project's folder
  */
-export async function example(file: string, more: string[] = []): Promise<Example> {
+export async function example(file: string, more: string[] = [], folder: string | URL = ROOT): Promise<Example> {
   const [firstLine] = (await Deno.readTextFile(new URL(file, ROOT))).split("\n");
   const flags = /^\/\/ deno run (.*) examples\//.exec(firstLine!)?.[1]?.split(" ");
   if (flags === undefined) throw new Error(`The first line of "${file}" is no command: "${firstLine}"`);
@@ -27,10 +30,11 @@ await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
 console.log("listening " + server.address!.url);
 `,
   );
-  const settings = ["config=deno.json", "lock=tests/deno.lock"].map((flag) => `--${flag}`);
+  const setting = (flag: string, path: string) => `--${flag}=${fileURLToPath(new URL(path, ROOT))}`;
+  const settings = [setting("config", "deno.json"), setting("lock", "tests/deno.lock")];
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...settings, ...flags, ...more, program],
-    cwd: ROOT,
+    cwd: folder,
     stdin: "null",
     stdout: "piped",
   }).spawn();

@@ -1,0 +1,139 @@
+/** The events of examples/events.ts, at several listeners. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { listening, server } from "../../examples/events.ts";
+import { example } from "./example.ts";
+
+/** A listener: what it hears, event by event. */
+class Listener {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  constructor(answer: Response) {
+    this.#reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  static async open(url: string, lastId?: string): Promise<Listener> {
+    const answer = await fetch(url, lastId === undefined ? {} : { headers: { "Last-Event-ID": lastId } });
+    assertEquals(answer.headers.get("content-type"), "text/event-stream");
+    const listener = new Listener(answer);
+    assertMatch((await listener.next())!, /^:listening\n/);
+    return listener;
+  }
+
+  /** The next event as sent, or undefined at the end. */
+  async next(): Promise<string | undefined> {
+    while (!this.#text.includes("\n\n")) {
+      const { value, done } = await this.#reader.read();
+      if (done) return undefined;
+      this.#text += value;
+    }
+    const [event, ...rest] = this.#text.split("\n\n");
+    this.#text = rest.join("\n\n");
+    return event;
+  }
+
+  leave(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+async function publish(url: string, body: string): Promise<void> {
+  const answer = await fetch(url, { method: "POST", body });
+  assertEquals([answer.status, await answer.text()], [204, ""]);
+}
+
+const data = (event: string | undefined) => event?.split("\n").filter((line) => line.startsWith("data:")).join("\n");
+const id = (event: string | undefined) => /^id:(\d+)$/m.exec(event ?? "")![1]!;
+
+Deno.test("examples/events.ts sends what is posted to every listener, in order, lines and letters intact", async () => {
+  await using events = await example("examples/events.ts");
+  const url = `${events.url}events`;
+  const listeners = await Promise.all([1, 2, 3].map(() => Listener.open(url)));
+  await publish(url, "Doors open");
+  await publish(url, "Türen\r\nauf: jetzt\n\nid:1");
+  for (const listener of listeners) {
+    const first = await listener.next();
+    assertEquals(data(first), "data:Doors open");
+    const second = await listener.next();
+    assertEquals(data(second), "data:Türen\ndata:auf: jetzt\ndata:\ndata:id:1");
+    assertEquals(Number(id(second)), Number(id(first)) + 1);
+    await listener.leave();
+  }
+});
+
+Deno.test("examples/events.ts gives those who come back what they missed, and newcomers only what is new", async () => {
+  await using events = await example("examples/events.ts");
+  const url = `${events.url}events`;
+  const listener = await Listener.open(url);
+  await publish(url, "one");
+  const seen = id(await listener.next());
+  await listener.leave();
+  await publish(url, "two");
+  await publish(url, "three");
+  const back = await Listener.open(url, seen);
+  assertEquals([data(await back.next()), data(await back.next())], ["data:two", "data:three"]);
+  await back.leave();
+  for (const nonsense of [undefined, "", "abc"]) {
+    const newcomer = await Listener.open(url, nonsense);
+    await publish(url, "four");
+    assertEquals(data(await newcomer.next()), "data:four");
+    await newcomer.leave();
+  }
+});
+
+Deno.test("examples/events.ts hears by EventSource's rules: the answer is not cached, other methods are refused", async () => {
+  await using events = await example("examples/events.ts");
+  const answer = await fetch(`${events.url}events`);
+  assertEquals([answer.status, answer.headers.get("cache-control")], [200, "no-store"]);
+  await answer.body!.cancel();
+  const refused = await fetch(`${events.url}events`, { method: "PUT", body: "x" });
+  await refused.body?.cancel();
+  assertEquals([refused.status, refused.headers.get("allow")], [405, "GET, POST"]);
+  const elsewhere = await fetch(events.url);
+  await elsewhere.body?.cancel();
+  assertEquals(elsewhere.status, 404);
+});
+
+/** Publishes until as many listen as are wanted: who has left is seen at the latest when something is sent. */
+async function untilListening(count: number, url: string): Promise<void> {
+  while (listening() !== count) await publish(url, "x".repeat(60_000));
+}
+
+Deno.test("examples/events.ts releases the stream of a listener that leaves, resets or takes nothing", async () => {
+  await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+  try {
+    const url = `${server.address!.url}events`;
+    const stays = await Listener.open(url);
+    const leaves = await Listener.open(url);
+    assertEquals(listening(), 2);
+    await leaves.leave();
+    const reading = (async () => {
+      while (data(await stays.next()) !== "data:end");
+    })();
+    await untilListening(1, url);
+
+    // This one asks, and then takes nothing of what comes.
+    using deaf = await Deno.connect({ hostname: "127.0.0.1", port: server.address!.port });
+    await deaf.write(new TextEncoder().encode("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    await deaf.read(new Uint8Array(1000));
+    assertEquals(listening(), 2);
+    await untilListening(1, url);
+
+    await publish(url, "end");
+    await reading;
+    await stays.leave();
+    await untilListening(0, url);
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("examples/events.ts ends the streams when it stops", async () => {
+  await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+  const listener = await Listener.open(`${server.address!.url}events`);
+  const end = listener.next().catch(() => undefined);
+  await server.stop();
+  assertEquals(await end, undefined);
+  assertEquals(listening(), 0);
+});
