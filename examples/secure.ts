@@ -5,9 +5,9 @@
  * the addresses of this machine, kept in `key.pem` and `certificate.pem` of the current folder, and made anew when an address
  * is added or it is about to expire.
  *
- * No browser knows who signed it, so it warns. Go on all the same ("Advanced"), or better: install the certificate that the
- * page offers, and the warning is gone for good. To trust it is safe: the key that could sign other certificates is never
- * stored, so the phone trusts this machine and no other.
+ * No browser knows who signed it, so it warns. Go on all the same ("Advanced"), or better, in a network that you trust: install the
+ * certificate that the page offers, and the warning is gone until the next one is made. The key that could sign more of them is
+ * never stored, so the phone trusts what this machine has in `key.pem` and nothing else.
  *
  * @module
  */
@@ -82,14 +82,20 @@ const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Encrypted</title>
-<style>:root { color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif } main { max-width: 34rem; margin: auto }</style>
+<style>
+:root { color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }
+main { max-width: 34rem; margin: auto; padding: 0 0.5rem }
+h1 { font-size: 1.75rem }
+dt { font-weight: 600 }
+dd { margin: 0 0 1rem }
+</style>
 <main>
 <h1>This page is encrypted</h1>
 <p>Does your browser warn of it? Install <a href="/authority.crt">the certificate</a> once:</p>
 <dl>
 <dt>iPhone, iPad<dd>Settings, Profile Downloaded, Install; then General, About, Certificate Trust Settings, and turn it on
 <dt>Android<dd>Settings, search for "CA certificate", Install anyway, and choose the downloaded file
-<dt>Computer<dd>open it, and trust it for web sites; Firefox: Settings, Certificates, Authorities, Import
+<dt>Computer<dd>Open it, and trust it for web sites; Firefox: Settings, Certificates, Authorities, Import
 </dl>
 </main>
 </html>`;
