@@ -1,0 +1,74 @@
+/** `examples/parallel.ts` under `deno serve --parallel`, with clients on several of its workers. */
+
+import { assertEquals } from "@std/assert";
+import { Clients, deno, flagsOf, freePort, type Program } from "./program.ts";
+
+const FILE = "examples/parallel.ts";
+const CLIENTS = 60;
+
+interface Spread extends AsyncDisposable {
+  readonly port: number;
+  readonly program: Program;
+  readonly clients: Clients;
+  /** How many clients each worker has that has any. */
+  readonly workers: Record<string, number>;
+}
+
+/** The example, with three workers and clients: more of them until several workers have some, since the system deals them out. */
+async function spread(): Promise<Spread> {
+  const port = freePort();
+  const flags = (await flagsOf(FILE)).filter((flag) => !flag.startsWith("--port"));
+  const program = deno("serve", [...flags, "--host=127.0.0.1", `--port=${port}`, FILE], { DENO_JOBS: "3" });
+  await program.line(/listens on/);
+  for (;;) {
+    const clients = new Clients(`ws://127.0.0.1:${port}/`, CLIENTS);
+    const workers = await clients.open();
+    if (Object.keys(workers).length > 1) {
+      // In this order: after clients that vanished, the runtime's idle time-out keeps `deno serve` from ending for 15 seconds.
+      const stop = () => program.stop().then(() => clients.stop());
+      return { port, program, clients, workers, [Symbol.asyncDispose]: stop };
+    }
+    await clients.stop();
+  }
+}
+
+Deno.test("Every client of every worker gets a broadcast once, in text and binary", async () => {
+  await using subject = await spread();
+  const { clients, workers } = subject;
+  await clients.load([...Array(CLIENTS).keys()], 200);
+  await clients.line(/"all":"binary/);
+  const sent = await clients.halt();
+  for (const message of sent) await clients.all(message);
+  const received = await clients.report();
+  assertEquals(Object.keys(received).sort(), Object.keys(workers).sort());
+  const once = Object.fromEntries(sent.map((message) => [message, [1, 1]]));
+  for (const counts of Object.values(received)) assertEquals(counts, once);
+});
+
+Deno.test("Each worker is active, and counts its own clients in info()", async () => {
+  await using subject = await spread();
+  // Each request by a connection of its own, until every worker that has clients has answered one.
+  const infos: Record<string, Record<string, number>> = {};
+  while (!Object.keys(subject.workers).every((worker) => worker in infos)) {
+    const answer = await fetch(`http://127.0.0.1:${subject.port}/info`, { headers: { connection: "close" } });
+    const { worker, ...info } = await answer.json();
+    infos[`worker ${worker}`] = info;
+  }
+  for (const [worker, clients] of Object.entries(subject.workers)) {
+    assertEquals(infos[worker]?.websocket_connections, clients);
+    assertEquals(infos[worker]?.server_running, 1);
+  }
+});
+
+Deno.test("A termination signal ends all workers, and their clients are told with 1001", async () => {
+  await using subject = await spread();
+  const { program, clients } = subject;
+  await program.stop();
+  const codes: string[] = [];
+  for (let from = 0; codes.length < CLIENTS;) {
+    const { 0: line, 1: code } = await clients.line(/^{"closed":(\d+)}/, from);
+    from = clients.lines.indexOf(line, from) + 1;
+    codes.push(code!);
+  }
+  assertEquals(codes, Array(CLIENTS).fill("1001"));
+});
