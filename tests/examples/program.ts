@@ -1,14 +1,16 @@
 /** Programs that run beside a test: their lines, their end by their own process id, and ports for them. */
 
-/** Whether a program is there to be run. */
-export async function has(command: string): Promise<boolean> {
-  try {
-    await new Deno.Command(command, { args: ["-h"], stdin: "null", stdout: "null", stderr: "null" }).output();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+/** Where a program is, or undefined where it is not installed. Debian's servers are where a user's PATH does not look. */
+export async function installed(command: string): Promise<string | undefined> {
+  for (const path of [command, `/usr/sbin/${command}`]) {
+    try {
+      await new Deno.Command(path, { args: ["-h"], stdin: "null", stdout: "null", stderr: "null" }).output();
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
+  return undefined;
 }
 
 /** A port of loopback that nothing listens on: for programs that cannot say which one they took. */
@@ -127,6 +129,42 @@ export async function flagsOf(file: string): Promise<string[]> {
   const flags = /^\/\/ deno (?:run|serve) (.*) \S+$/.exec(firstLine!)?.[1]?.split(" ");
   if (flags === undefined) throw new Error(`The first line of "${file}" is no command: "${firstLine}"`);
   return flags;
+}
+
+/** An example that serves. */
+export interface Served extends AsyncDisposable {
+  readonly program: Program;
+  readonly port: number;
+  readonly url: string;
+}
+
+/**
+ * Starts the `server` that an example exports, on a free port of loopback, with the permissions that its first line names.
+ *
+ * @param file From the project's folder
+ * @param env The environment beside this one
+ * @param more Flags beside those of its first line
+ */
+export async function served(file: string, env: Record<string, string>, more: string[] = []): Promise<Served> {
+  const starter = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(
+    starter,
+    `import { server } from ${JSON.stringify(new URL(`../../${file}`, import.meta.url).href)};
+await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+console.log("listening " + server.address!.url);
+`,
+  );
+  const program = deno("run", ["--config=deno.json", ...await flagsOf(file), ...more, starter], env);
+  const url = (await program.line(/^listening (\S+)$/))[1]!;
+  return {
+    program,
+    url,
+    port: Number(new URL(url).port),
+    async [Symbol.asyncDispose]() {
+      await program.stop();
+      await Deno.remove(starter);
+    },
+  };
 }
 
 /** What a client of `clients.ts` has of each message: how many times, at least and at most, over the clients of a group. */
