@@ -129,3 +129,184 @@ testWith(
     }
   },
 );
+
+testWith({ mosquitto, haproxy }, "A broker that is killed under load loses nothing that is not counted", async () => {
+  const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
+  const port = Number(new URL(MQTT_URL).port);
+  await using first = await broker(port);
+  const servers = await Promise.all([relay({ MQTT_URL }), relay({ MQTT_URL })]);
+  await using _a = servers[0]!;
+  await using _b = servers[1]!;
+  await using proxy = await balancer(servers);
+  await using clients = new Clients(`ws://127.0.0.1:${proxy.port}/show`, CLIENTS);
+  assertEquals(await clients.open(), { s0: CLIENTS / 2, s1: CLIENTS / 2 });
+
+  // By turns: clients with even numbers are at s0, the others at s1.
+  await clients.load([0, 1], 200);
+  await clients.line(/"all":"binary/);
+  await first.stop("SIGKILL");
+  for (const { program } of servers) await program.line(/^Cannot relay by the broker at 127\.0\.0\.1:\d+: /);
+  await using _second = await broker(port);
+  for (const { program } of servers) await program.line(/^Connected to the broker after .* messages waiting$/);
+  const sent = await clients.halt();
+  await Promise.all(servers.map(drained));
+  // Shows a gap at the end of the numbers, too.
+  for (const client of [0, 1]) {
+    await clients.say(client, { text: `end of ${client}` });
+    await clients.all(`text end of ${client}`);
+  }
+
+  const received = await clients.report();
+  for (const [index, server] of servers.entries()) {
+    const counts = received[`s${index}`]!;
+    const { missed, dropped, unsent } = await stateOf(server);
+    assertEquals({ dropped, unsent }, { dropped: 0, unsent: 0 });
+    const isOwn = (message: string) => Number(textOf(message).at(-1)) % 2 === index;
+    for (const message of sent.filter(isOwn)) assertEquals(counts[message], [1, 1], message);
+    const others = sent.filter((message) => !isOwn(message));
+    const lost = others.filter((message) => (counts[message] ?? [0, 0])[1] === 0);
+    for (const message of others.filter((message) => !lost.includes(message))) {
+      assertEquals(counts[message], [1, 1], message);
+    }
+    assertEquals(lost.length, missed);
+    if (missed > 0) await server.program.line(/^Lost \d+ messages of other servers$/);
+  }
+});
+
+/** The text of a message of `clients.ts`, sent as text or as bytes. */
+function textOf(message: string): string {
+  const [, kind, content] = /^(text|binary) (.*)$/.exec(message)!;
+  return kind === "text" ? content! : new TextDecoder().decode(Uint8Array.fromHex(content!));
+}
+
+testWith(
+  { mosquitto },
+  "What the backlog cannot hold is dropped, oldest first, counted and said by both servers",
+  async () => {
+    const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
+    const port = Number(new URL(MQTT_URL).port);
+    await using first = await broker(port);
+    await using a = await relay({ MQTT_URL });
+    await using b = await relay({ MQTT_URL });
+    const [sender, receiver] = [await connect(a.url, "/room"), await connect(b.url, "/room")];
+    const heard = deferred();
+    receiver.addEventListener("message", () => heard.resolve(), { once: true });
+    sender.send("hello");
+    await heard.promise;
+
+    await first.stop("SIGKILL");
+    await a.program.line(/^Cannot relay/);
+    // 20 MB: the backlog takes 16 MiB.
+    const echoed = deferred();
+    let echoes = 0;
+    sender.onmessage = () => ++echoes === 20 && echoed.resolve();
+    for (let number = 0; number < 20; number++) sender.send(new Uint8Array(1_000_000).fill(number));
+    await echoed.promise;
+    assertMatch((await a.program.line(/^Lost .*/))[0], /^Lost 4 messages to other servers$/);
+
+    const numbers: number[] = [];
+    const last = deferred();
+    receiver.onmessage = ({ data }) => {
+      const number = new Uint8Array(data)[0]!;
+      numbers.push(number);
+      if (number === 19) last.resolve();
+    };
+    await using _second = await broker(port);
+    await last.promise;
+    assertEquals(numbers, Array.from({ length: 16 }, (_, index) => index + 4));
+    assertMatch((await b.program.line(/^Lost .*/))[0], /^Lost 4 messages of other servers$/);
+    assertEquals((await stateOf(a)).dropped, 4);
+    assertEquals((await stateOf(b)).missed, 4);
+    await disconnect(sender);
+    await disconnect(receiver);
+  },
+);
+
+testWith(
+  { mosquitto, openssl },
+  "A broker with a password and TLS relays to those who know the one and trust the other",
+  async () => {
+    await using files = await folder();
+    const { path } = files;
+    const run = async (command: string, args: string[]) => {
+      const { success, stderr } = await new Deno.Command(command, { args, cwd: path, stderr: "piped" }).output();
+      assert(success, new TextDecoder().decode(stderr));
+    };
+    const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    await run(openssl!, ["req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Authority"]);
+    await run(openssl!, ["req", ...newKey, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=localhost"]);
+    await Deno.writeTextFile(`${path}/names`, "subjectAltName=DNS:localhost");
+    const authority = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+    await run(openssl!, ["x509", "-req", "-in", "request.pem", ...authority, "-out", "cert.pem", "-extfile", "names"]);
+    await run("mosquitto_passwd", ["-b", "-c", "passwords", "show", "s3cret:#"]);
+
+    const port = freePort();
+    await using _broker = await broker(port, [
+      `certfile ${path}/cert.pem`,
+      `keyfile ${path}/key.pem`,
+      "allow_anonymous false",
+      `password_file ${path}/passwords`,
+    ]);
+    const env = {
+      MQTT_URL: `mqtts://localhost:${port}`,
+      MQTT_USERNAME: "show",
+      MQTT_PASSWORD: "s3cret:#",
+      MQTT_TOPIC: "a/b",
+    };
+    const trust = [`--cert=${path}/ca.pem`];
+    await using a = await relay(env, trust);
+    await using b = await relay(env, trust);
+    const [sender, receiver] = [await connect(a.url, "/room"), await connect(b.url, "/room")];
+    const heard = once(receiver, "message");
+    sender.send("hello");
+    assertEquals((await heard).data, "hello");
+    await disconnect(sender);
+    await disconnect(receiver);
+
+    await using stranger = await served(FILE, { ...env, MQTT_PASSWORD: "guess" }, trust);
+    await stranger.program.line(/^Cannot relay by the broker at localhost:\d+: Connection refused: Not authorized$/);
+    await using doubter = await served(FILE, env);
+    await doubter.program.line(/^Cannot relay by the broker at localhost:\d+: .*(certificate|issuer|UnknownIssuer)/i);
+    for (const { program } of [a, b, stranger, doubter]) assert(!program.lines.some((line) => line.includes("s3cret")));
+  },
+);
+
+Deno.test("Without a broker, the clients of a server still hear each other, and a stop does not wait for it", async () => {
+  await using subject = await served(FILE, { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` });
+  await subject.program.line(/^Cannot relay by the broker at 127\.0\.0\.1:\d+: /);
+  const [one, two, elsewhere] = [
+    await connect(subject.url, "/room"),
+    await connect(subject.url, "/room?name=two"),
+    await connect(subject.url, "/other"),
+  ];
+  elsewhere.onmessage = () => assert(false, "A message has left its room");
+  const heard = Promise.all([once(one, "message"), once(two, "message")]);
+  one.send("hello");
+  assertEquals((await heard).map(({ data }) => data), ["hello", "hello"]);
+  assertEquals((await stateOf(subject)).waiting, 1);
+  for (const socket of [one, two, elsewhere]) await disconnect(socket);
+});
+
+Deno.test("A room whose name would mean something to MQTT is refused", async () => {
+  await using subject = await served(FILE, { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` });
+  const key =
+    "Connection: Upgrade, close\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
+  for (const path of ["/", "/+", "/%2B", "/%23", "/a/b", "/$SYS", "/a%00", "/a+", `/${"a".repeat(65)}`]) {
+    assertMatch(await raw(subject.port, `GET ${path} HTTP/1.1\nHost: localhost\n${key}\n\n`), /^HTTP\/1\.1 400 /, path);
+  }
+});
+
+Deno.test("A topic that no broker takes is refused at the start, with the variable to change", async () => {
+  const args = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--lock=tests/deno.lock",
+    "--allow-env=MQTT_TOPIC",
+    "--ignore-env",
+    FILE,
+  ];
+  await using program = new Program(Deno.execPath(), args, { MQTT_TOPIC: "show/#" });
+  await program.line(/Cannot relay under the topic "show\/#": MQTT_TOPIC takes /);
+  assertEquals((await program.status).code, 1);
+});
