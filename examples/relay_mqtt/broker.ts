@@ -16,8 +16,11 @@ import mqtt, { type IPublishPacket, type MqttClient } from "mqtt";
 const RETRY = 1_000;
 /** The same before the backlog is sent: after a restart of the broker the other servers are to be back as well. */
 const SETTLE = 2 * RETRY;
-/** What is kept for the broker; beyond it, the oldest is dropped: of a fader, the last position counts. */
-const BACKLOG = { messages: 10_000, bytes: 16 * 1024 * 1024 };
+/**
+ * What is kept for the broker; beyond it, the oldest is dropped: of a fader, the last position counts. More messages would be
+ * dropped by the broker, which keeps so many for each receiver that is slower than the sender (Mosquitto: 1,000).
+ */
+const BACKLOG = { messages: 1_000, bytes: 16 * 1024 * 1024 };
 /** Messages sent and not yet confirmed; fewer where the broker says so (Mosquitto: 20). */
 const WINDOW = 100;
 

@@ -30,7 +30,7 @@
  * op('mqttclient1').publish('relay/lobby/binary', bytes([0, 255]))
  * ```
  *
- * While the broker is away, each server goes on serving its own clients, and keeps the last 10,000 messages (16 MiB) for
+ * While the broker is away, each server goes on serving its own clients, and keeps the last 1,000 messages (16 MiB) for
  * the others. Messages of one client arrive in their order; those of two clients on two servers may change places. Retained
  * messages of others are taken when they are published, not replayed to clients that come later.
  *

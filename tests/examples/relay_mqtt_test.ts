@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
-import { connect, deferred, disconnect, once, raw } from "../helpers.ts";
+import { Broker } from "../../examples/relay_mqtt/broker.ts";
+import { connect, deferred, disconnect, once, printed, raw } from "../helpers.ts";
 import { Clients, freePort, installed, Program, type Served, served } from "./program.ts";
 
 const FILE = "examples/relay_mqtt/main.ts";
@@ -196,31 +197,40 @@ testWith(
 
     await first.stop("SIGKILL");
     await a.program.line(/^Cannot relay/);
-    // 20 MB: the backlog takes 16 MiB.
     const echoed = deferred();
-    let echoes = 0;
-    sender.onmessage = () => ++echoes === 20 && echoed.resolve();
-    for (let number = 0; number < 20; number++) sender.send(new Uint8Array(1_000_000).fill(number));
+    sender.onmessage = ({ data }) => data === "1004" && echoed.resolve();
+    for (let number = 0; number < 1_005; number++) sender.send(`${number}`);
     await echoed.promise;
-    assertMatch((await a.program.line(/^Lost .*/))[0], /^Lost 4 messages to other servers$/);
+    assertMatch((await a.program.line(/^Lost .*/))[0], /^Lost 5 messages to other servers$/);
 
     const numbers: number[] = [];
     const last = deferred();
     receiver.onmessage = ({ data }) => {
-      const number = new Uint8Array(data)[0]!;
-      numbers.push(number);
-      if (number === 19) last.resolve();
+      numbers.push(Number(data));
+      if (data === "1004") last.resolve();
     };
     await using _second = await broker(port);
     await last.promise;
-    assertEquals(numbers, Array.from({ length: 16 }, (_, index) => index + 4));
-    assertMatch((await b.program.line(/^Lost .*/))[0], /^Lost 4 messages of other servers$/);
-    assertEquals((await stateOf(a)).dropped, 4);
-    assertEquals((await stateOf(b)).missed, 4);
+    assertEquals(numbers, Array.from({ length: 1_000 }, (_, index) => index + 5));
+    assertMatch((await b.program.line(/^Lost .*/))[0], /^Lost 5 messages of other servers$/);
+    assertEquals((await stateOf(a)).dropped, 5);
+    assertEquals((await stateOf(b)).missed, 5);
     await disconnect(sender);
     await disconnect(receiver);
   },
 );
+
+Deno.test("The backlog is bounded in bytes, too", async () => {
+  const url = `mqtt://127.0.0.1:${freePort()}`;
+  const subject = new Broker({ url, filter: "relay/+/+", maxMessageSize: 1_000_000, onMessage: () => {} });
+  const lines = await printed("error", async () => {
+    for (let message = 0; message < 20; message++) subject.publish("relay/room/binary", new Uint8Array(1_000_000));
+    assertEquals(subject.state.waiting, 16);
+    assertEquals(subject.state.dropped, 4);
+    await subject.end();
+  });
+  assertEquals(lines, [["Lost 20 messages to other servers"]]);
+});
 
 testWith(
   { mosquitto, openssl },
