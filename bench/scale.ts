@@ -9,12 +9,12 @@
  */
 
 import { parseArgs } from "node:util";
-import { deno, freePort, installed, Program, served } from "../tests/examples/program.ts";
+import { deno, freePort, Program, served } from "../tests/examples/program.ts";
 
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "3" },
     clients: { type: "string", default: "1000" },
   },
 });
@@ -56,10 +56,10 @@ async function broadcaster(flags: string[]): Promise<Subject> {
 }
 
 /** `examples/relay_mqtt`, twice, with a broker between the two. */
-async function relays(mosquitto: string): Promise<Subject> {
+async function relays(): Promise<Subject> {
   const stack = new AsyncDisposableStack();
   const port = freePort();
-  const broker = stack.use(new Program(mosquitto, ["-p", `${port}`]));
+  const broker = stack.use(new Program("mosquitto", ["-p", `${port}`]));
   await broker.line(/ running$/);
   const env = { MQTT_URL: `mqtt://127.0.0.1:${port}` };
   const servers = [await served("examples/relay_mqtt/main.ts", env), await served("examples/relay_mqtt/main.ts", env)];
@@ -71,12 +71,12 @@ async function relays(mosquitto: string): Promise<Subject> {
   };
 }
 
-const mosquitto = await installed("mosquitto");
+const mosquitto = await new Deno.Command("mosquitto", { args: ["-h"] }).output().then(() => true, () => false);
 const cores = navigator.hardwareConcurrency;
 const setups: Record<string, () => Promise<Subject>> = {
   "one process": () => broadcaster([]),
   [`${cores} cores`]: () => broadcaster(["--parallel"]),
-  ...(mosquitto && { "2 processes, one broker": () => relays(mosquitto) }),
+  ...(mosquitto && { "2 processes, one broker": relays }),
 };
 
 /** Bytes of memory and seconds of CPU time of a process (proc(5)). */

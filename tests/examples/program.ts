@@ -1,18 +1,5 @@
 /** Programs that run beside a test: their lines, their end by their own process id, and ports for them. */
 
-/** Where a program is, or undefined where it is not installed. Debian's servers are where a user's PATH does not look. */
-export async function installed(command: string): Promise<string | undefined> {
-  for (const path of [command, `/usr/sbin/${command}`]) {
-    try {
-      await new Deno.Command(path, { args: ["-h"], stdin: "null", stdout: "null", stderr: "null" }).output();
-      return path;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return undefined;
-}
-
 /** A port of loopback that nothing listens on: for programs that cannot say which one they took. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -5,21 +5,11 @@ import { Buffer } from "node:buffer";
 import mqtt from "mqtt";
 import { Broker } from "../../examples/relay_mqtt/broker.ts";
 import { connect, deferred, disconnect, once, printed, raw } from "../helpers.ts";
-import { Clients, freePort, installed, Program, type Served, served } from "./program.ts";
+import { testWith } from "../programs.ts";
+import { Clients, freePort, Program, type Served, served } from "./program.ts";
 
 const FILE = "examples/relay_mqtt/main.ts";
 const CLIENTS = 500;
-
-const mosquitto = await installed("mosquitto");
-const haproxy = await installed("haproxy");
-const openssl = await installed("openssl");
-
-/** A test that needs programs: skipped with their names where one is not installed. */
-function testWith(programs: Record<string, string | undefined>, name: string, fn: () => Promise<void>): void {
-  const missing = Object.entries(programs).filter(([, path]) => path === undefined).map(([program]) => program);
-  const reason = missing.length > 0 ? ` (skipped: ${missing.join(" and ")} not installed)` : "";
-  Deno.test({ name: name + reason, ignore: missing.length > 0, fn });
-}
 
 /** A folder for settings and keys, gone at the end. */
 async function folder(): Promise<{ path: string } & AsyncDisposable> {
@@ -33,7 +23,7 @@ async function broker(port: number, settings = ["allow_anonymous true"]): Promis
   const file = `${files.path}/mosquitto.conf`;
   // Started by root, it would become a user that cannot read the keys.
   await Deno.writeTextFile(file, ["user root", `listener ${port} 127.0.0.1`, ...settings, ""].join("\n"));
-  const program = new Program(mosquitto!, ["-c", file]);
+  const program = new Program("mosquitto", ["-c", file]);
   await program.line(/ running$/);
   return program;
 }
@@ -59,7 +49,7 @@ listen relay
 ${servers.map((server, index) => `  server s${index} 127.0.0.1:${server.port}`).join("\n")}
 `,
   );
-  const program = new Program(haproxy!, ["-W", "-db", "-f", `${files.path}/haproxy.cfg`]);
+  const program = new Program("haproxy", ["-W", "-db", "-f", `${files.path}/haproxy.cfg`]);
   await program.line(/Loading success/);
   return Object.assign(program, { port });
 }
@@ -83,7 +73,7 @@ async function drained(server: Served): Promise<void> {
 }
 
 testWith(
-  { mosquitto, haproxy },
+  ["mosquitto", "haproxy"],
   "Every client of two servers gets every message once, in text and binary",
   async () => {
     const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
@@ -131,7 +121,7 @@ testWith(
   },
 );
 
-testWith({ mosquitto, haproxy }, "A broker that is killed under load loses nothing that is not counted", async () => {
+testWith(["mosquitto", "haproxy"], "A broker that is killed under load loses nothing that is not counted", async () => {
   const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
   const port = Number(new URL(MQTT_URL).port);
   await using first = await broker(port);
@@ -181,7 +171,7 @@ function textOf(message: string): string {
 }
 
 testWith(
-  { mosquitto },
+  ["mosquitto"],
   "What the backlog cannot hold is dropped, oldest first, counted and said by both servers",
   async () => {
     const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
@@ -233,7 +223,7 @@ Deno.test("The backlog is bounded in bytes, too", async () => {
 });
 
 testWith(
-  { mosquitto, openssl },
+  ["mosquitto", "openssl"],
   "A broker with a password and TLS relays to those who know the one and trust the other",
   async () => {
     await using files = await folder();
@@ -243,11 +233,11 @@ testWith(
       assert(success, new TextDecoder().decode(stderr));
     };
     const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    await run(openssl!, ["req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Authority"]);
-    await run(openssl!, ["req", ...newKey, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=localhost"]);
+    await run("openssl", ["req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Authority"]);
+    await run("openssl", ["req", ...newKey, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=localhost"]);
     await Deno.writeTextFile(`${path}/names`, "subjectAltName=DNS:localhost");
     const authority = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
-    await run(openssl!, ["x509", "-req", "-in", "request.pem", ...authority, "-out", "cert.pem", "-extfile", "names"]);
+    await run("openssl", ["x509", "-req", "-in", "request.pem", ...authority, "-out", "cert.pem", "-extfile", "names"]);
     await run("mosquitto_passwd", ["-b", "-c", "passwords", "show", "s3cret:#"]);
 
     const port = freePort();
