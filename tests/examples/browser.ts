@@ -1,0 +1,102 @@
+/** Chromium for the tests of pages: one for each test, closed with all that it started. */
+
+import { chromium } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+
+/** A phone, and a desktop. */
+export const PHONE = { width: 390, height: 844 };
+export const DESKTOP = { width: 1280, height: 800 };
+
+/** A page that is looked at, and what went wrong in it. */
+export interface Visit {
+  readonly page: Page;
+  /** Messages of the console that are errors, and uncaught exceptions. */
+  readonly errors: string[];
+  /** Addresses of other hosts that the page asked for. */
+  readonly strangers: string[];
+}
+
+/** A running Chromium. */
+export interface Chromium extends AsyncDisposable {
+  /** Opens a page in a profile of its own: no cookies, no cache of another. */
+  visit(url: string, options?: BrowserContextOptions): Promise<Visit>;
+}
+
+const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/snap/bin/chromium"];
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Debian's, or the one that the variable CHROMIUM names. */
+const executablePath = [Deno.env.get("CHROMIUM") ?? "", ...PATHS].find(isFile);
+
+/** Defines a test of a page; skipped, with the reason in its name, where there is no Chromium. */
+export function pageTest(name: string, body: (chromium: Chromium) => Promise<void>): void {
+  Deno.test({
+    name: executablePath === undefined ? `${name} (skipped: no Chromium here)` : name,
+    ignore: executablePath === undefined,
+    async fn() {
+      await using browser = await launch();
+      await body(browser);
+    },
+  });
+}
+
+async function launch(): Promise<Chromium> {
+  const browser: Browser = await chromium.launch({
+    executablePath: executablePath!,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  return {
+    async visit(url, options = {}) {
+      const context = await browser.newContext({ viewport: PHONE, ...options });
+      const page = await context.newPage();
+      const visit: Visit = { page, errors: [], strangers: [] };
+      page.on("console", (message) => {
+        if (message.type() === "error") visit.errors.push(message.text());
+      });
+      page.on("pageerror", (error) => visit.errors.push(String(error)));
+      const { host } = new URL(url);
+      const notice = (address: string) => {
+        const { protocol, host: asked } = new URL(address);
+        if (/^(?:http|ws)s?:$/.test(protocol) && asked !== host) visit.strangers.push(address);
+      };
+      page.on("request", (request) => notice(request.url()));
+      page.on("websocket", (socket) => notice(socket.url()));
+      await page.goto(url);
+      return visit;
+    },
+    async [Symbol.asyncDispose]() {
+      await browser.close();
+    },
+  };
+}
+
+/** Whether the page is wider than its screen. */
+export function overflows(page: Page): Promise<boolean> {
+  return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth");
+}
+
+/** The controls of the page that no screen reader has a name for, as their HTML. */
+export function unlabelled(page: Page): Promise<string[]> {
+  return page.evaluate(`[...document.querySelectorAll("button, input:not([type=hidden]), select, textarea, a[href]")]
+    .filter((control) => ![
+      control.getAttribute("aria-label"),
+      ...(control.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent),
+      ...[...control.labels ?? []].map((label) => label.textContent),
+      /^(?:BUTTON|A)$/.test(control.tagName) ? control.textContent : "",
+    ].some((name) => name?.trim()))
+    .map((control) => control.outerHTML)`);
+}
