@@ -13,7 +13,10 @@
  * empty text message, and the server's callback sends it back:
  *
  *     onWebSocketReceiveText(webServer, client, data) {
- *       if (data === "") return webServer.webSocketSendText(client, "");
+ *       if (data === "") {
+ *         webServer.webSocketSendText(client, "");
+ *         return;
+ *       }
  *
  * Listeners never see it. Without a sign of life the connection counts as lost.
  */

@@ -1,0 +1,121 @@
+import { Connection } from "./connection.js";
+
+/** Milliseconds after a touch during which others do not move the control under the finger. */
+const HOLD = 500;
+
+const stage = document.querySelector(".stage");
+const connection = new Connection("panel", document.querySelector(".state"));
+
+/** What the server has said last, by name. */
+const state = {};
+/** The controls in use here, by name: a timer each. */
+const held = {};
+/** Changes that go out with the next frame. */
+let changes = {};
+
+const percent = (value) => `${Math.round(value * 100)} %`;
+const toHex = (color) => "#" + color.map((part) => Math.round(part * 255).toString(16).padStart(2, "0")).join("");
+const fromHex = (hex) => [1, 3, 5].map((at) => Number((parseInt(hex.slice(at, at + 2), 16) / 255).toFixed(3)));
+
+function showLevel(name, value) {
+  const slider = document.getElementById(name);
+  slider.value = value;
+  slider.style.setProperty("--fill", `${value * 100}%`);
+  slider.ariaValueText = slider.parentElement.querySelector("output").value = percent(value);
+}
+
+/** How each value is shown. */
+const shows = {
+  brightness(value) {
+    showLevel("brightness", value);
+    light();
+  },
+  speed(value) {
+    showLevel("speed", value);
+    stage.style.setProperty("--period", `${10 - 9 * value}s`);
+  },
+  spread(value) {
+    showLevel("spread", value);
+    stage.style.setProperty("--spread", value);
+  },
+  color(value) {
+    const hex = toHex(value);
+    document.getElementById("color").value = hex;
+    document.querySelector("output[for=color]").value = hex;
+    stage.style.setProperty("--color", hex);
+  },
+  scene(value) {
+    stage.dataset.scene = value;
+    for (const button of document.querySelectorAll("[data-scene]")) {
+      button.ariaPressed = String(Number(button.dataset.scene) === value);
+    }
+  },
+  blackout(value) {
+    document.getElementById("blackout").ariaPressed = String(value);
+    light();
+  },
+  flash() {
+    stage.classList.remove("flash");
+    // Reading the layout makes the browser notice, so that the animation runs again.
+    void stage.offsetWidth;
+    stage.classList.add("flash");
+  },
+  panels: showClients,
+  renderers: showClients,
+};
+
+function light() {
+  stage.style.setProperty("--brightness", state.blackout ? 0 : state.brightness ?? 0);
+}
+
+function showClients() {
+  const count = (number, word) => `${number === 0 ? "no" : number} ${word}${number === 1 ? "" : "s"}`;
+  document.getElementById("clients").textContent = `${count(state.panels, "panel")}, ${
+    count(state.renderers, "renderer")
+  } connected`;
+}
+
+connection.addEventListener("message", ({ data }) => {
+  const values = JSON.parse(data);
+  Object.assign(state, values);
+  for (const name of Object.keys(values)) if (!(name in held)) shows[name]?.(state[name]);
+});
+
+/** A control was used: shown at once, sent with the next frame. A slider makes more events than a network wants. */
+function change(name, value) {
+  if (connection.state !== "open") {
+    // Nothing is kept to be sent later, so nothing seems to have moved.
+    shows[name](state[name]);
+    return;
+  }
+  shows[name](state[name] = value);
+  clearTimeout(held[name]);
+  held[name] = setTimeout(() => {
+    delete held[name];
+    shows[name](state[name]);
+  }, HOLD);
+  if (Object.keys(changes).length === 0) requestAnimationFrame(sendChanges);
+  changes[name] = value;
+}
+
+function sendChanges() {
+  // A slow network gets the latest values when it can take them, not all that were passed on the way.
+  if (connection.bufferedAmount > 0) {
+    requestAnimationFrame(sendChanges);
+    return;
+  }
+  connection.send(JSON.stringify(changes));
+  changes = {};
+}
+
+for (const slider of document.querySelectorAll("input[type=range]")) {
+  slider.addEventListener("input", () => change(slider.id, slider.valueAsNumber));
+}
+document.getElementById("color").addEventListener("input", ({ target }) => change("color", fromHex(target.value)));
+for (const button of document.querySelectorAll("[data-scene]")) {
+  button.addEventListener("click", () => change("scene", Number(button.dataset.scene)));
+}
+document.getElementById("blackout").addEventListener("click", () => change("blackout", !state.blackout));
+document.getElementById("flash").addEventListener("click", () => {
+  if (connection.send(JSON.stringify({ flash: true }))) shows.flash();
+});
