@@ -54,6 +54,9 @@ const users = { operator: password };
 const keys = { cookie: key("cookie"), renderer: key("renderer") };
 const token = (user: keyof typeof keys) => btoa(`${user}:${keys[user]}`);
 
+/** Where a renderer connects that sends no password. */
+export const rendererUri = `/renderer?token=${token("renderer")}`;
+
 /** Twelve letters and digits that no one takes for another: 60 bits of chance. */
 function madePassword(): string {
   const letters = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -172,6 +175,7 @@ const callbacks: Callbacks = {
       return;
     }
     const change = changeOf(data);
+    if (Object.keys(change).length === 0) return;
     const { flash: _pulse, ...kept } = change;
     Object.assign(state, kept);
     // The sender too: of two thumbs on one slider, the one that came last counts for both.
@@ -186,5 +190,5 @@ if (import.meta.main) {
   await server.start();
   const url = server.address!.url;
   console.log(`Open ${url} as operator, password ${given ? "as in PANEL_PASSWORD" : password}`);
-  console.log(`A renderer connects to ${url.replace("http", "ws")}/renderer?token=${token("renderer")}`);
+  console.log(`A renderer connects to ${new URL(rendererUri, url.replace("http", "ws"))}`);
 }
