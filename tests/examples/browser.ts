@@ -1,5 +1,6 @@
 /** Chromium for the tests of pages: one for each test, closed with all that it started. */
 
+import { assertEquals } from "@std/assert";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
@@ -53,6 +54,7 @@ async function launch(): Promise<Chromium> {
     args: [
       "--no-sandbox",
       "--disable-gpu",
+      "--disable-dev-shm-usage",
       "--no-first-run",
       "--disable-background-networking",
       "--disable-component-update",
@@ -89,14 +91,52 @@ export function overflows(page: Page): Promise<boolean> {
   return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth");
 }
 
+const CONTROLS = "button, input:not([type=hidden]), select, textarea, a[href]";
+
 /** The controls of the page that no screen reader has a name for, as their HTML. */
 export function unlabelled(page: Page): Promise<string[]> {
-  return page.evaluate(`[...document.querySelectorAll("button, input:not([type=hidden]), select, textarea, a[href]")]
+  return page.evaluate(`[...document.querySelectorAll("${CONTROLS}")]
     .filter((control) => ![
       control.getAttribute("aria-label"),
       ...(control.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent),
       ...[...control.labels ?? []].map((label) => label.textContent),
+      ...[...control.querySelectorAll("img")].map((image) => image.alt),
       /^(?:BUTTON|A)$/.test(control.tagName) ? control.textContent : "",
     ].some((name) => name?.trim()))
     .map((control) => control.outerHTML)`);
+}
+
+/** The controls in sight that are too low for a thumb, as their HTML: under 44 pixels (WCAG 2.2, 2.5.5). */
+export function tooLow(page: Page): Promise<string[]> {
+  return page.evaluate(`[...document.querySelectorAll("button, input, select, textarea")]
+    .filter((control) => control.checkVisibility() && control.offsetHeight > 1 && control.offsetHeight < 44)
+    .map((control) => control.outerHTML)`);
+}
+
+/**
+ * Looks at a page on a phone and on a desktop, light and dark: it fits its screen, follows the colour scheme, names its
+ * controls, asks no other host for anything, and has no errors.
+ *
+ * @param ready A selector that is there when the page is
+ */
+export async function looksRight(
+  chromium: Chromium,
+  url: string,
+  ready: string,
+  options: BrowserContextOptions = {},
+): Promise<void> {
+  for (const viewport of [PHONE, DESKTOP]) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { page, errors, strangers } = await chromium.visit(url, { ...options, viewport, colorScheme });
+      await page.waitForSelector(ready);
+      const seen = `${viewport.width} pixels wide, ${colorScheme}`;
+      assertEquals(await overflows(page), false, seen);
+      assertEquals(await unlabelled(page), [], seen);
+      if (viewport === PHONE) assertEquals(await tooLow(page), [], seen);
+      const background = await page.evaluate("getComputedStyle(document.body).backgroundColor") as string;
+      assertEquals(Number(/\d+/.exec(background)) < 128, colorScheme === "dark", `${seen}: ${background}`);
+      assertEquals({ errors, strangers }, { errors: [], strangers: [] }, seen);
+      await page.context().close();
+    }
+  }
 }
