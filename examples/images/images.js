@@ -1,0 +1,77 @@
+import { Connection } from "./connection.js";
+
+const form = document.getElementById("form");
+const gallery = document.getElementById("gallery");
+const notice = document.getElementById("notice");
+
+const connection = new Connection("/live", document.querySelector(".state"));
+
+connection.addEventListener("message", ({ data }) => {
+  const pictures = JSON.parse(data);
+  // Those that are there already stay as they are, and are not loaded again.
+  const there = new Map([...gallery.children].map((item) => [item.dataset.id, item]));
+  gallery.replaceChildren(...pictures.map((picture) => there.get(picture.id) ?? itemOf(picture)));
+  document.getElementById("count").textContent = pictures.length === 0
+    ? "No pictures yet"
+    : `${pictures.length} picture${pictures.length === 1 ? "" : "s"}`;
+});
+
+function itemOf({ id, name }) {
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  const image = new Image();
+  const caption = document.createElement("span");
+  item.dataset.id = id;
+  link.href = image.src = `/images/${id}`;
+  image.alt = "";
+  image.decoding = "async";
+  caption.textContent = link.title = name;
+  link.append(image, caption);
+  item.append(link);
+  return item;
+}
+
+/** Sends files one by one, so that each has the whole size for itself, and one that is refused keeps back no other. */
+async function send(files) {
+  const refused = [];
+  for (const [index, file] of [...files].entries()) {
+    notice.textContent = `Sending ${index + 1} of ${files.length}: ${file.name}`;
+    const body = new FormData();
+    body.append("files", file);
+    try {
+      // The answer is a redirect to this page, which there is no need to follow.
+      const response = await fetch("/images", { method: "POST", body, redirect: "manual" });
+      if (response.type !== "opaqueredirect") refused.push(reason(file, response.status));
+    } catch {
+      refused.push(`${file.name}: the connection was lost`);
+    }
+  }
+  notice.textContent = refused.length === 0 ? "Sent" : `Not sent: ${refused.join("; ")}`;
+}
+
+function reason(file, status) {
+  if (status === 413) return `${file.name} is too large`;
+  if (status === 415) return `${file.name} is no picture of these kinds`;
+  return `${file.name}: the server answered ${status}`;
+}
+
+for (const input of form.querySelectorAll("input[type=file]")) {
+  input.addEventListener("change", async () => {
+    await send(input.files);
+    input.value = "";
+  });
+}
+
+// The whole page takes what is dropped: what falls beside the frame would otherwise replace the page.
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  form.classList.add("over");
+});
+addEventListener("dragleave", ({ relatedTarget }) => {
+  if (relatedTarget === null) form.classList.remove("over");
+});
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  form.classList.remove("over");
+  if (event.dataTransfer.files.length > 0) send(event.dataTransfer.files);
+});

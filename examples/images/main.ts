@@ -1,0 +1,157 @@
+// deno run --allow-net examples/images/main.ts
+//
+// Pictures from phones: taken with the camera, chosen or dropped on the page, and shown on every screen that has it open.
+//
+//   POST /images         a form with any number of files (multipart/form-data)
+//   PUT /images/NAME     one file as it is, with a Content-Type of image/...
+//   GET /images          a list: [{ "id": "...", "name": "beach.jpg", "type": "image/jpeg", "size": 48213 }], newest first
+//   GET /images/ID       the picture
+//   ws://HOST:9980/live  the list as text, now and at each change
+//
+// In TouchDesigner, a Web Client DAT or a Movie File In TOP gets http://HOST:9980/images/ID; a WebSocket DAT hears of new ones.
+//
+// Pictures are kept in memory: this program needs no permission to write, and a picture is gone when it stops or when newer
+// ones need its place. They are kept as they came, with the time and place that a camera may have written into them.
+
+import { type Callbacks, type RequestDictionary, type ResponseDictionary, WebServer } from "@webserver-dat/server";
+import { pages } from "../pages/pages.ts";
+import page from "./page.html" with { type: "text" };
+import script from "./images.js" with { type: "text" };
+import style from "./images.css" with { type: "text" };
+
+const MAX_IMAGES = 100;
+
+interface Picture {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/** By id, oldest first. */
+const pictures = new Map<string, Picture>();
+
+/** What browsers show and what cannot run: SVG is not among them. By how they begin, whatever the sender says. */
+const TYPES: readonly (readonly [type: string, begins: RegExp])[] = [
+  ["image/jpeg", /^\xff\xd8\xff/],
+  ["image/png", /^\x89PNG\r\n\x1a\n/],
+  ["image/gif", /^GIF8[79]a/],
+  ["image/webp", /^RIFF[^]{4}WEBP/],
+  ["image/avif", /^[^]{4}ftypavif/],
+];
+
+function typeOf(data: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...data.subarray(0, 16));
+  return TYPES.find(([, begins]) => begins.test(start))?.[0];
+}
+
+/** A name to show, and nothing else: it is no path of anything, and has no sign that does more than stand there. */
+function shownName(name: string): string {
+  return name.split(/[/\\]/).at(-1)!.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").trim().slice(0, 100) || "picture";
+}
+
+function list(): string {
+  const newestFirst = [...pictures.values()].reverse();
+  return JSON.stringify(newestFirst.map(({ id, name, type, data }) => ({ id, name, type, size: data.length })));
+}
+
+class NoImage extends Error {}
+
+/** Checks pictures and keeps them: all, or none if one of them is no picture. */
+function keep(webServer: WebServer, files: { name: string; data: Uint8Array<ArrayBuffer> }[]): Picture[] {
+  const added = files.map(({ name, data }) => {
+    const type = typeOf(data);
+    if (type === undefined) throw new NoImage(`${shownName(name)} is no JPEG, PNG, GIF, WebP or AVIF`);
+    return { id: crypto.randomUUID(), name: shownName(name), type, data };
+  });
+  for (const picture of added) pictures.set(picture.id, picture);
+  for (const id of [...pictures.keys()].slice(0, -MAX_IMAGES)) pictures.delete(id);
+  webServer.webSocketBroadcast(list());
+  return added;
+}
+
+async function upload(
+  webServer: WebServer,
+  request: RequestDictionary,
+  response: ResponseDictionary,
+): Promise<ResponseDictionary> {
+  try {
+    if (request.method === "PUT") {
+      if (!request["Content-Type"]?.startsWith("image/")) throw new NoImage("The Content-Type is not image/...");
+      const name = decodeURIComponent(request.uri.slice("/images/".length));
+      const [picture] = keep(webServer, [{ name, data: request.data }]);
+      response.statusCode = 201;
+      response["Location"] = `/images/${picture!.id}`;
+      return response;
+    }
+    const form = await request.formData();
+    const files = [...form.values()].filter((value) => value instanceof File && value.size > 0) as File[];
+    if (files.length === 0) throw new SyntaxError("The form has no file");
+    keep(webServer, await Promise.all(files.map(async (file) => ({ name: file.name, data: await file.bytes() }))));
+    // To the page: where scripts do not run, its form was sent by the browser itself.
+    response.statusCode = 303;
+    response["Location"] = "/";
+  } catch (error) {
+    // Neither what is no form (TypeError) nor what is no name (URIError) is a fault of ours.
+    response.statusCode = error instanceof NoImage ? 415 : 400;
+    response.data = (error as Error).message;
+    response["Content-Type"] = "text/plain; charset=utf-8";
+  }
+  return response;
+}
+
+const answer = pages({
+  "/": ["page.html", page],
+  "/images.js": ["images.js", script],
+  "/images.css": ["images.css", style],
+});
+
+const callbacks: Callbacks = {
+  onHTTPRequest(webServer, request, response) {
+    const { method, uri } = request;
+    if ((method === "POST" && uri === "/images") || (method === "PUT" && uri.startsWith("/images/"))) {
+      return upload(webServer, request, response);
+    }
+    if (method !== "GET" && method !== "HEAD") {
+      response.statusCode = 405;
+      return response;
+    }
+    if (uri === "/images") {
+      response.statusCode = 200;
+      response["Content-Type"] = "application/json";
+      response.data = list();
+      return response;
+    }
+    const picture = pictures.get(uri.slice("/images/".length));
+    if (!uri.startsWith("/images/") || picture === undefined) return answer(request, response);
+    response.statusCode = 200;
+    response.data = picture.data;
+    response["Content-Type"] = picture.type;
+    // Whatever is in the file, a browser shows it as this type and runs nothing.
+    response["X-Content-Type-Options"] = "nosniff";
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox";
+    response["Cache-Control"] = "private, max-age=31536000, immutable";
+    return response;
+  },
+
+  onWebSocketRequest(_webServer, request, response) {
+    if (request.uri !== "/live") response.statusCode = 404;
+  },
+
+  onWebSocketOpen(webServer, client) {
+    webServer.webSocketSendText(client, list());
+  },
+
+  onWebSocketReceiveText(webServer, client, data) {
+    // The heartbeat of connection.js
+    if (data === "") webServer.webSocketSendText(client, "");
+  },
+};
+
+/** The server. A request is up to `maxBodySize` bytes, which a phone's picture fits in; larger ones are answered 413. */
+export const server = new WebServer({ name: "images", callbacks, maxBodySize: 12 * 1024 * 1024, maxMessageSize: 1024 });
+
+if (import.meta.main) {
+  await server.start();
+  console.log(`Open ${server.address?.url}`);
+}
