@@ -1,5 +1,8 @@
 import { Connection } from "./connection.js";
 
+/** Bytes that the server takes in one request, less what a form adds. */
+const LARGEST = 12 * 1024 * 1024 - 1024;
+
 const form = document.getElementById("form");
 const gallery = document.getElementById("gallery");
 const notice = document.getElementById("notice");
@@ -35,6 +38,10 @@ function itemOf({ id, name }) {
 async function send(files) {
   const refused = [];
   for (const [index, file] of [...files].entries()) {
+    if (file.size > LARGEST) {
+      refused.push(reason(file, 413));
+      continue;
+    }
     notice.textContent = `Sending ${index + 1} of ${files.length}: ${file.name}`;
     const body = new FormData();
     body.append("files", file);

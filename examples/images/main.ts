@@ -19,7 +19,9 @@ import page from "./page.html" with { type: "text" };
 import script from "./images.js" with { type: "text" };
 import style from "./images.css" with { type: "text" };
 
-const MAX_IMAGES = 100;
+/** What is kept: so many pictures, of so many bytes together. */
+const MAX_PICTURES = 200;
+const MAX_BYTES = 256 * 1024 * 1024;
 
 interface Picture {
   readonly id: string;
@@ -34,7 +36,7 @@ const pictures = new Map<string, Picture>();
 /** What browsers show and what cannot run: SVG is not among them. By how they begin, whatever the sender says. */
 const TYPES: readonly (readonly [type: string, begins: RegExp])[] = [
   ["image/jpeg", /^\xff\xd8\xff/],
-  ["image/png", /^\x89PNG\r\n\x1a\n/],
+  ["image/png", /^\x89PNG\r\n/],
   ["image/gif", /^GIF8[79]a/],
   ["image/webp", /^RIFF[^]{4}WEBP/],
   ["image/avif", /^[^]{4}ftypavif/],
@@ -65,7 +67,12 @@ function keep(webServer: WebServer, files: { name: string; data: Uint8Array<Arra
     return { id: crypto.randomUUID(), name: shownName(name), type, data };
   });
   for (const picture of added) pictures.set(picture.id, picture);
-  for (const id of [...pictures.keys()].slice(0, -MAX_IMAGES)) pictures.delete(id);
+  let bytes = pictures.values().reduce((sum, { data }) => sum + data.length, 0);
+  for (const [id, { data }] of pictures) {
+    if (pictures.size <= MAX_PICTURES && bytes <= MAX_BYTES) break;
+    pictures.delete(id);
+    bytes -= data.length;
+  }
   webServer.webSocketBroadcast(list());
   return added;
 }
