@@ -99,7 +99,7 @@ const callbacks: Callbacks = {
     const room = rooms.get(place.room);
     const full = room === undefined
       ? rooms.size >= MAX_ROOMS
-      : room.people.size >= MAX_PEOPLE || room.watchers.size >= MAX_PEOPLE;
+      : (place.kind === "room" ? room.people : room.watchers).size >= MAX_PEOPLE;
     if (full) response.statusCode = 503;
   },
 

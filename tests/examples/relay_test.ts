@@ -1,0 +1,263 @@
+import { Buffer } from "node:buffer";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { server } from "../../examples/relay/main.ts";
+import { rawRequest } from "../helpers.ts";
+import { looksRight, pageTest } from "./browser.ts";
+import { example } from "./example.ts";
+import { Inbox } from "./inbox.ts";
+
+async function relay() {
+  await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+  const { url, port } = server.address!;
+  return { url: url.slice(0, -1), port, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** The status of the answer to a handshake. */
+async function handshake(port: number, uri: string): Promise<number> {
+  const answer = await rawRequest(port, `GET ${uri}`, [
+    `Host: 127.0.0.1:${port}`,
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    "Connection: Upgrade",
+  ]);
+  return Number(answer.split(" ")[1]);
+}
+
+const bytes = (message: string | ArrayBuffer) => [...new Uint8Array(message as ArrayBuffer)];
+
+Deno.test("relay hands text and bytes to everyone else in the room, as they are", async () => {
+  await using here = await relay();
+  await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
+  await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
+  await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
+  anna.socket.send("Grüße <b>");
+  anna.socket.send(new Uint8Array([0, 255, 7]));
+  for (const inbox of [ben, projector]) {
+    assertEquals(await inbox.next(), "Grüße <b>");
+    assertEquals(bytes(await inbox.next()), [0, 255, 7]);
+  }
+  ben.socket.send("to Anna");
+  assertEquals(await anna.next(), "to Anna");
+});
+
+Deno.test("relay hands nothing to another room", async () => {
+  await using here = await relay();
+  await using foyer = await Inbox.open(`${here.url}/room/foyer`);
+  await using stage = await Inbox.open(`${here.url}/room/stage`);
+  await using other = await Inbox.open(`${here.url}/room/stage`);
+  foyer.socket.send("for the foyer");
+  other.socket.send("for the stage");
+  assertEquals(await stage.next(), "for the stage");
+});
+
+Deno.test("relay takes a room by its decoded name, however it is composed", async () => {
+  await using here = await relay();
+  await using one = await Inbox.open(`${here.url}/room/${encodeURIComponent("Café".normalize("NFC"))}`);
+  await using other = await Inbox.open(`${here.url}/room/${encodeURIComponent("Café".normalize("NFD"))}`);
+  one.socket.send("hello");
+  assertEquals(await other.next(), "hello");
+});
+
+Deno.test("relay says who is in a room, now and at each change", async () => {
+  await using here = await relay();
+  await using watcher = await Inbox.open(`${here.url}/people/foyer`);
+  assertEquals(await watcher.json(), []);
+  const anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
+  assertEquals(await watcher.json(), ["Anna"]);
+  await using _guest = await Inbox.open(`${here.url}/room/foyer`);
+  assertEquals(await watcher.json(), ["Anna", "someone"]);
+  await anna[Symbol.asyncDispose]();
+  assertEquals(await watcher.json(), ["someone"]);
+});
+
+Deno.test("relay hands nothing on that comes from one who only watches", async () => {
+  await using here = await relay();
+  await using watcher = await Inbox.open(`${here.url}/people/foyer`);
+  await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
+  await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
+  watcher.socket.send("I am not here");
+  // Its heartbeat is answered behind it.
+  watcher.socket.send("");
+  while (await watcher.next() !== "");
+  ben.socket.send("I am");
+  assertEquals(await anna.next(), "I am");
+});
+
+Deno.test("relay answers a heartbeat to its sender alone", async () => {
+  await using here = await relay();
+  await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
+  await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
+  anna.socket.send("");
+  assertEquals(await anna.next(), "");
+  anna.socket.send("behind it");
+  assertEquals(await ben.next(), "behind it");
+});
+
+Deno.test("relay refuses hostile names of rooms and people", async () => {
+  await using here = await relay();
+  const hostile = [
+    "/room/",
+    "/room",
+    "/room/a/b",
+    "/room/..%2F..%2Fetc",
+    "/room/a%2Fb",
+    "/room/%3Cscript%3E",
+    "/room/%00",
+    "/room/a%0d%0aSet-Cookie:x",
+    "/room/%E2%80%AEabc",
+    "/room/%",
+    "/room/%ff",
+    "/room/a%20b",
+    `/room/${"a".repeat(41)}`,
+    "/room/a?name=%3Cimg%20src=x%3E",
+    `/room/a?name=${"b".repeat(41)}`,
+    "/room/a?name=a%0ab",
+    "/people/",
+    "/other/a",
+    "/",
+  ];
+  for (const uri of hostile) assertEquals(await handshake(here.port, uri), 404, uri);
+  assertEquals(server.webSocketConnections, []);
+});
+
+Deno.test("relay takes the names that JavaScript's own objects have for rooms like any", async () => {
+  await using here = await relay();
+  for (const name of ["__proto__", "constructor", "hasOwnProperty"]) {
+    await using one = await Inbox.open(`${here.url}/room/${name}?name=${name}`);
+    await using other = await Inbox.open(`${here.url}/room/${name}`);
+    one.socket.send(name);
+    assertEquals(await other.next(), name);
+  }
+});
+
+Deno.test("relay refuses who comes to a full room, and lets the next one in when someone leaves", async () => {
+  await using here = await relay();
+  const people = [];
+  for (let count = 0; count < 50; count++) people.push(await Inbox.open(`${here.url}/room/full`));
+  assertEquals(await handshake(here.port, "/room/full"), 503);
+  await using watcher = await Inbox.open(`${here.url}/people/full`);
+  await watcher.until((names) => names.length === 50);
+  await people.pop()![Symbol.asyncDispose]();
+  await watcher.until((names) => names.length === 49);
+  people.push(await Inbox.open(`${here.url}/room/full`));
+  for (const inbox of people) await inbox[Symbol.asyncDispose]();
+});
+
+Deno.test("relay refuses a room too many, and forgets one that is empty", async () => {
+  await using here = await relay();
+  const rooms = [];
+  for (let count = 0; count < 100; count++) rooms.push(await Inbox.open(`${here.url}/room/room${count}`));
+  assertEquals(await handshake(here.port, "/room/one_more"), 503);
+  await using watcher = await Inbox.open(`${here.url}/people/room0`);
+  await rooms.pop()![Symbol.asyncDispose]();
+  // Empty rooms are gone once the close has been heard, which this is behind.
+  watcher.socket.send("");
+  while (await watcher.next() !== "");
+  rooms.push(await Inbox.open(`${here.url}/room/one_more`));
+  for (const inbox of rooms) await inbox[Symbol.asyncDispose]();
+});
+
+Deno.test("relay closes who sends a message that is too large, and keeps it from the room", async () => {
+  await using here = await relay();
+  await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
+  await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
+  await using carl = await Inbox.open(`${here.url}/room/foyer?name=Carl`);
+  anna.socket.send(new Uint8Array(1024 * 1024 + 1));
+  assertEquals((await anna.closed).code, 1009);
+  carl.socket.send("still here");
+  assertEquals(await ben.next(), "still here");
+});
+
+Deno.test("relay leads from its form to the room, whatever is written there", async () => {
+  await using here = await relay();
+  const query = new URLSearchParams({ room: ' "><script>', name: "A&B=C\r\nX: y" });
+  const response = await fetch(`${here.url}/room?${query}`, { redirect: "manual" });
+  assertEquals(response.status, 303);
+  assertEquals(
+    response.headers.get("location"),
+    "/room.html?room=%22%3E%3Cscript%3E&name=A%26B%3DC%0D%0AX%3A%20y",
+  );
+  await response.body?.cancel();
+});
+
+Deno.test("relay runs with the permissions that its first line names", async () => {
+  await using program = await example("examples/relay/main.ts");
+  const response = await fetch(program.url);
+  assertMatch(await response.text(), /Enter a room/);
+  await using inbox = await Inbox.open(`${program.url}room/foyer`);
+  inbox.socket.send("");
+  assertEquals(await inbox.next(), "");
+});
+
+pageTest("relay shows its pages on a phone and a desktop, light and dark", async (chromium) => {
+  await using here = await relay();
+  await using anna = await Inbox.open(`${here.url}/room/foyer?name=${"M".repeat(40)}`);
+  await looksRight(chromium, here.url, "button");
+  await looksRight(chromium, `${here.url}/room.html?room=foyer&name=Ben`, '.state[data-state="open"]');
+  assertEquals(anna.socket.readyState, WebSocket.OPEN);
+});
+
+pageTest("relay brings two pages and a renderer together, by keyboard alone", async (chromium) => {
+  await using here = await relay();
+  await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
+  const [anna, ben] = [await chromium.visit(here.url), await chromium.visit(here.url)];
+  for (const [{ page }, name] of [[anna, "Anna"], [ben, "Ben <b>"]] as const) {
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("foyer");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(name.replaceAll(/[<>]/g, ""));
+    await page.keyboard.press("Enter");
+    await page.getByText("Connected", { exact: true }).waitFor();
+  }
+  await anna.page.getByRole("listitem").getByText("Ben b").waitFor();
+  assertEquals(await anna.page.locator("#people li").allTextContents(), ["projector", "Anna", "Ben b"]);
+  await anna.page.getByRole("textbox").focus();
+  await anna.page.keyboard.type("<img src=x> hello");
+  await anna.page.keyboard.press("Enter");
+  assertEquals(await projector.next(), "<img src=x> hello");
+  await ben.page.getByRole("log").getByText("<img src=x> hello").waitFor();
+  projector.socket.send("cue 12");
+  await ben.page.getByRole("log").getByText("cue 12").waitFor();
+  await ben.page.close();
+  await anna.page.waitForFunction('document.querySelectorAll("#people li").length === 2');
+  assertEquals([...anna.errors, ...anna.strangers], []);
+});
+
+pageTest("relay sends a file from its page, and shows a picture that comes", async (chromium) => {
+  await using here = await relay();
+  await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
+  const { page, errors } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  // The smallest GIF: one pixel.
+  const gif = Uint8Array.fromBase64("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7");
+  const file = { name: "pixel.gif", mimeType: "image/gif", buffer: Buffer.from(gif) };
+  await page.setInputFiles("#file", file);
+  assertEquals(bytes(await projector.next()), [...gif]);
+  projector.socket.send(gif);
+  await page.getByRole("img", { name: "A picture that was sent" }).waitFor();
+  projector.socket.send(new Uint8Array(2000));
+  await page.getByText("2.0 KiB").waitFor();
+  await page.setInputFiles("#file", { ...file, buffer: Buffer.alloc(1024 * 1024 + 1) });
+  await page.getByText("Not sent: pixel.gif has more than 1024.0 KiB").waitFor();
+  assertEquals(errors, []);
+});
+
+pageTest("relay keeps what was written when the connection is lost, and comes back to the room", async (chromium) => {
+  await using here = await relay();
+  const { page } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await server.stop();
+  await page.getByText("Connection lost, trying again").waitFor();
+  await page.getByRole("textbox").fill("wait for it");
+  await page.keyboard.press("Enter");
+  await page.getByText("Not sent: there is no connection").waitFor();
+  assertEquals(await page.inputValue("#text"), "wait for it");
+  await server.set({ port: here.port, active: true });
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.getByRole("listitem").getByText("Anna").waitFor();
+  await using projector = await Inbox.open(`${here.url}/room/foyer`);
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  assertEquals(await projector.next(), "wait for it");
+  assert(await page.inputValue("#text") === "");
+});
