@@ -25,9 +25,10 @@ function itemOf({ id, name }) {
   const image = new Image();
   const caption = document.createElement("span");
   item.dataset.id = id;
-  link.href = image.src = `/images/${id}`;
   image.alt = "";
   image.decoding = "async";
+  image.loading = "lazy";
+  link.href = image.src = `/images/${id}`;
   caption.textContent = link.title = name;
   link.append(image, caption);
   item.append(link);
