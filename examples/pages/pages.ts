@@ -46,7 +46,8 @@ export function pages(
     response["Content-Type"] = TYPES[name.split(".").at(-1)!];
     response["Content-Security-Policy"] = POLICY;
     response["X-Content-Type-Options"] = "nosniff";
-    response["Referrer-Policy"] = "no-referrer";
+    // Not "no-referrer": a form of the page would be sent with the origin "null", which parameter "origins" refuses.
+    response["Referrer-Policy"] = "same-origin";
     // Asked for anew each time, so that a page that is edited is seen.
     response["Cache-Control"] = "no-cache";
     return response;
