@@ -87,7 +87,7 @@ export class Connection extends EventTarget {
    * @returns {boolean} Whether it was handed to the socket
    */
   send(data) {
-    if (this.#state !== "open") return false;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(data);
     return true;
   }
@@ -168,7 +168,8 @@ export class Connection extends EventTarget {
   }
 
   #retryNow() {
-    if (this.#closed || this.#state === "open") return;
+    // A try that is under way is not begun anew; it has an end of its own.
+    if (this.#closed || this.#socket !== undefined) return;
     this.#delay = FIRST_DELAY;
     this.#open();
   }
@@ -179,7 +180,7 @@ export class Connection extends EventTarget {
   }
 
   #ask() {
-    if (!this.send("")) return;
+    this.send("");
     this.#after(PATIENCE, () => this.#lose());
   }
 

@@ -16,7 +16,8 @@
 //   {"panels":2,"renderers":1}                      who is connected; to panels only
 //
 // In TouchDesigner, a WebSocket DAT takes the printed address ws://.../renderer?token=... as its Network Address, the port
-// as its Network Port, and this as its callbacks, with custom parameters of these names on the component it is in:
+// as its Network Port, and this as its callbacks, with custom parameters of these names on the component it is in. (Written
+// from the documentation of the DAT; our tests have other clients.)
 //
 //   import json
 //
