@@ -1,4 +1,4 @@
-import { Connection } from "./connection.js";
+import { Connection } from "../pages/connection.js";
 
 /** Bytes that the server takes in one request, less what a form adds. */
 const LARGEST = 12 * 1024 * 1024 - 1024;

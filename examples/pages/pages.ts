@@ -21,15 +21,16 @@ export type Page = readonly [name: string, text: string];
 /**
  * A callback's way to answer with pages. What is asked for under another path stays the 404 that `response` starts as.
  *
- * @param files By path; "/style.css", "/connection.js" and "/icon.svg" are there in any case
+ * @param files By path. What the pages share is there in any case, as "/pages/style.css" and so on: a page at "/" finds it by
+ * "../pages/style.css", as an editor does in this folder
  */
 export function pages(
   files: Readonly<Record<string, Page>>,
 ): (request: RequestDictionary, response: ResponseDictionary) => ResponseDictionary {
   const byPath = new Map<string, Page>(Object.entries({
-    "/style.css": ["style.css", style],
-    "/connection.js": ["connection.js", connection],
-    "/icon.svg": ["icon.svg", icon],
+    "/pages/style.css": ["style.css", style],
+    "/pages/connection.js": ["connection.js", connection],
+    "/pages/icon.svg": ["icon.svg", icon],
     ...files,
   }));
   return (request, response) => {

@@ -1,4 +1,4 @@
-import { Connection } from "./connection.js";
+import { Connection } from "../pages/connection.js";
 
 /** Messages that are kept on the page. */
 const KEPT = 200;

@@ -1,4 +1,4 @@
-import { Connection } from "./connection.js";
+import { Connection } from "../pages/connection.js";
 
 /** Milliseconds after a touch during which others do not move the control under the finger. */
 const HOLD = 500;

@@ -6,14 +6,14 @@ import { pageTest } from "./browser.ts";
 const PAGE = `<!DOCTYPE html>
 <html lang="en">
   <title>Connection</title>
-  <link rel="icon" href="/icon.svg">
+  <link rel="icon" href="/pages/icon.svg">
   <p class="state"></p>
   <ol></ol>
   <script type="module" src="/page.js"></script>
 </html>`;
 
 const SCRIPT = `
-import { Connection } from "./connection.js";
+import { Connection } from "./pages/connection.js";
 globalThis.events = [];
 globalThis.connection = new Connection("socket?of=page", document.querySelector(".state"));
 connection.addEventListener("open", () => events.push("open"));

@@ -54,7 +54,7 @@ async function cookieOf(url: string): Promise<string> {
 Deno.test("remote_panel refuses its page without the password", async () => {
   await using panels = await panel();
   for (const headers of [{}, { authorization: `Basic ${btoa("operator:stage right")}` }]) {
-    for (const path of ["/", "/panel.js", "/style.css", "/no-such-page"]) {
+    for (const path of ["/", "/panel.js", "/pages/style.css", "/no-such-page"]) {
       const response = await fetch(panels.url + path, { headers: headers as Record<string, string> });
       assertEquals(response.status, 401);
       assertMatch(response.headers.get("www-authenticate")!, /^Basic realm=/);
