@@ -86,6 +86,18 @@ async function launch(): Promise<Chromium> {
   };
 }
 
+/**
+ * Resolves when an expression is true in the page. (Playwright's own `waitForFunction` needs `unsafe-eval` of a page's policy
+ * when it looks again.)
+ */
+export async function until(page: Page, expression: string): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!await page.evaluate(expression)) {
+    if (Date.now() > deadline) throw new Error(`It did not come true in the page: ${expression}`);
+    await page.evaluate("new Promise(requestAnimationFrame).then(() => {})");
+  }
+}
+
 /** Whether the page is wider than its screen. */
 export function overflows(page: Page): Promise<boolean> {
   return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth");

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { deferred, running, type Subject } from "../helpers.ts";
 import { pages } from "../../examples/pages/pages.ts";
-import { pageTest } from "./browser.ts";
+import { pageTest, until } from "./browser.ts";
 
 const PAGE = `<!DOCTYPE html>
 <html lang="en">
@@ -123,10 +123,10 @@ pageTest("Connection opens, says so, and takes and sends text and bytes", async 
   const [client] = server.webSocketConnections;
   server.webSocketSendText(client!, "hello");
   server.webSocketSendBinary(client!, new Uint8Array([1, 2]));
-  await page.waitForFunction("events.length === 3");
+  await until(page, "events.length === 3");
   assertEquals(await page.evaluate("events"), ["open", "hello", [1, 2]]);
   assertEquals(await page.evaluate('connection.send("hi")'), true);
-  await page.waitForFunction("connection.bufferedAmount === 0");
+  await until(page, "connection.bufferedAmount === 0");
   assertEquals(errors, []);
 });
 
@@ -143,7 +143,7 @@ pageTest("Connection asks for a sign of life after ten silent seconds, and goes 
     await page.evaluate(`connection.send("${marker}")`);
     while (here.heard.at(-1) !== marker) await page.evaluate("0");
     here.subject.server.webSocketBroadcast(marker);
-    await page.waitForFunction(`events.at(-1) === "${marker}"`);
+    await until(page, `events.at(-1) === "${marker}"`);
     assertEquals(here.heard.filter((message) => message === "heartbeat").length, beats);
   }
   assertEquals(await page.evaluate("events"), ["open", "after beat 1", "after beat 2", "after beat 3"]);

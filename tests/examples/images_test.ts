@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/images/main.ts";
 import { raw, rawRequest } from "../helpers.ts";
-import { looksRight, pageTest } from "./browser.ts";
+import { looksRight, pageTest, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -215,8 +215,8 @@ pageTest("images brings what one page chooses to every page at once", async (chr
   await phone.page.getByLabel("Choose pictures").setInputFiles([png("one.png"), png("two <b>.png")]);
   await phone.page.getByText("Sent", { exact: true }).waitFor();
   for (const { page } of [phone, desktop]) {
-    await page.waitForFunction('document.querySelector(".gallery span")?.textContent === "two <b>.png"');
-    await page.waitForFunction('document.querySelector(".gallery img").naturalWidth === 1');
+    await until(page, 'document.querySelector(".gallery span")?.textContent === "two <b>.png"');
+    await until(page, 'document.querySelector(".gallery img").naturalWidth === 1');
   }
   await phone.page.getByLabel("Take a picture").setInputFiles(png("camera.png"));
   await desktop.page.getByRole("link", { name: "camera.png" }).waitFor();

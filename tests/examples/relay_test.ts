@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/relay/main.ts";
 import { rawRequest } from "../helpers.ts";
-import { looksRight, pageTest } from "./browser.ts";
+import { looksRight, pageTest, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -220,7 +220,7 @@ pageTest("relay brings two pages and a renderer together, by keyboard alone", as
   projector.socket.send("cue 12");
   await ben.page.getByRole("log").getByText("cue 12").waitFor();
   await ben.page.close();
-  await anna.page.waitForFunction('document.querySelectorAll("#people li").length === 2');
+  await until(anna.page, 'document.querySelectorAll("#people li").length === 2');
   assertEquals([...anna.errors, ...anna.strangers], []);
 });
 

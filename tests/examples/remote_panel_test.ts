@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { rawRequest } from "../helpers.ts";
-import { looksRight, pageTest } from "./browser.ts";
+import { looksRight, pageTest, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -224,11 +224,11 @@ pageTest("remote_panel keeps two panels and a renderer in step", async (chromium
   for (const { page } of [one, other]) await page.waitForSelector('.state[data-state="open"]');
   await one.page.getByLabel("Brightness").fill("0.31");
   assertEquals(await stage.json(), { brightness: 0.31 });
-  await other.page.waitForFunction('document.querySelector("#brightness").value === "0.31"');
+  await until(other.page, 'document.querySelector("#brightness").value === "0.31"');
   assertEquals(await other.page.textContent("output[for=brightness]"), "31 %");
   await other.page.getByLabel("Colour").fill("#0000ff");
   assertEquals(await stage.json(), { color: [0, 0, 1] });
-  await one.page.waitForFunction('document.querySelector("#color").value === "#0000ff"');
+  await until(one.page, 'document.querySelector("#color").value === "#0000ff"');
   await one.page.getByRole("button", { name: "Scene 3" }).click();
   assertEquals(await stage.json(), { scene: 3 });
   await other.page.getByRole("button", { name: "Scene 3", pressed: true }).waitFor();
