@@ -1,124 +1,100 @@
 /**
- * How fast the server is, as a ratio to a bare `Deno.serve` with a handler that sends the same bytes, and beside Hono.
+ * How fast the server is: ratios to a bare `Deno.serve` that does the same, beside Hono and crossws on Deno and, where Node is
+ * there, beside `node:http` and `ws`.
  *
- * The subjects run in processes of their own and are measured in turn, round after round, so that noise of the machine
- * meets all of them alike; a figure is the median over the rounds, a ratio the median of the ratios within a round.
- * Needs wrk (on Debian: `apt-get install wrk`). `--json` prints for machines, `--rounds N` and `--seconds N` change the length.
+ * The subjects of a case run in processes of their own and are measured in turn, round after round, so that the noise of the
+ * machine meets all of them alike; a ratio is the median of the ratios within a round. In brackets is the ratio of the processor
+ * time that the same work takes, which is steadier on a machine with other work: like the other one, it is better the
+ * higher it is. Needs Linux, and wrk for the cases of HTTP.
+ *
+ * - `--only CASE`: that case alone; may be repeated
+ * - `--rounds N`, `--seconds N`: how many rounds, and how long one lasts for each subject
+ * - `--json`: for machines
  */
 
+import { cpus, release } from "node:os";
 import { parseArgs } from "node:util";
-
-const SUBJECTS = ["bare", "webserver", "hono"] as const;
-type Subject = (typeof SUBJECTS)[number];
-
-/** What is measured, where to ask for it, and the ratio to bare that the server must reach. */
-const CASES = [
-  { name: "template", uri: "/", target: 0.95 },
-  { name: "json", uri: "/mixer/level?level=0.5&channel=3", target: 0.85 },
-];
-
-const CONNECTIONS = 32;
+import { type Case, CASES, type Sample, type Sampler } from "./cases.ts";
+import { hasNode, makeFolder, type Subject } from "./subjects.ts";
+import { type Row, row, table } from "./table.ts";
 
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "15" },
+    only: { type: "string", multiple: true, default: [] },
+    rounds: { type: "string", default: "7" },
     seconds: { type: "string", default: "1" },
   },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 
-interface Running {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-/** Starts a subject in a process of its own, which ends when its input is closed. */
-async function start(subject: Subject, name: string): Promise<Running> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-net", new URL("subject.ts", import.meta.url).pathname, subject, name],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = process.stdout.getReader();
-  const { value } = await reader.read();
-  const port = Number(new TextDecoder().decode(value));
-  return {
-    port,
-    async stop() {
-      await process.stdin.close();
-      await reader.cancel();
-      await process.status;
-    },
-  };
-}
-
-/** Requests a second, by wrk. */
-async function load(port: number, uri: string, duration: number): Promise<number> {
-  const { stdout } = await new Deno.Command("wrk", {
-    args: ["-t1", `-c${CONNECTIONS}`, `-d${duration}s`, `http://127.0.0.1:${port}${uri}`],
-  }).output();
-  const report = new TextDecoder().decode(stdout);
-  if (/Non-2xx|Socket errors/.test(report)) throw new Error(`The load met errors:\n${report}`);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(report)?.[1]);
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-interface Row {
-  readonly case: string;
-  readonly target: number;
-  /** Requests a second. */
-  readonly rate: Record<Subject, number>;
-  /** To bare. */
-  readonly ratio: Record<Subject, number>;
-}
-
-async function measure({ name, uri, target }: (typeof CASES)[number]): Promise<Row> {
-  const running = await Promise.all(SUBJECTS.map((subject) => start(subject, name)));
-  const samples: number[][] = [];
-  for (const { port } of running) await load(port, uri, 1);
-  for (let round = 0; round < rounds; round++) {
-    const sample = [];
-    for (const { port } of running) sample.push(await load(port, uri, seconds));
-    samples.push(sample);
+/** What keeps the bench from running, in one sentence. */
+async function obstacle(chosen: readonly Case[]): Promise<string | undefined> {
+  if (Deno.build.os !== "linux") return "it reads /proc, which only Linux has";
+  const unknown = values.only.filter((name) => !CASES.some((each) => each.name === name));
+  if (unknown.length > 0) return `--only takes ${CASES.map(({ name }) => `"${name}"`).join(", ")}, not "${unknown}"`;
+  if (![rounds, seconds].every((number) => Number.isInteger(number) && number > 0)) {
+    return "--rounds and --seconds take an integer from 1";
   }
-  await Promise.all(running.map((subject) => subject.stop()));
-  const each = (figure: (sample: number[], index: number) => number) =>
-    Object.fromEntries(
-      SUBJECTS.map((subject, index) => [subject, median(samples.map((sample) => figure(sample, index)))]),
-    ) as Record<Subject, number>;
-  return {
-    case: name,
-    target,
-    rate: each((sample, index) => Math.round(sample[index]!)),
-    ratio: each((sample, index) => Number((sample[index]! / sample[0]!).toFixed(3))),
-  };
+  if (!chosen.some(({ wrk }) => wrk)) return undefined;
+  try {
+    await new Deno.Command("wrk", { args: ["--version"], stdout: "null", stderr: "null" }).output();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return "wrk is not installed (on Debian: apt-get install wrk)";
+  }
 }
 
-function table(rows: Row[]): string {
-  const head = ["case", "bare, requests/s", "webserver", "target", "hono"];
-  const body = rows.map(({ case: name, rate, ratio, target }) => [
-    name,
-    String(rate.bare),
-    ratio.webserver.toFixed(2),
-    target.toFixed(2),
-    ratio.hono.toFixed(2),
-  ]);
-  return [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+async function measure(one: Case, subjects: readonly Subject[], folder: string): Promise<Row> {
+  await using stack = new AsyncDisposableStack();
+  const samplers = new Map<Subject, Sampler>();
+  for (const subject of subjects) samplers.set(subject, await one.prepare(subject, folder, stack));
+  const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
+  const count = one.rounds ?? rounds;
+  // Once to warm up, unless each round starts anew.
+  if (one.rounds === undefined) { for (const sample of samplers.values()) await sample(1); }
+  for (let round = 0; round < count; round++) {
+    for (const [subject, sample] of samplers) samples.get(subject)!.push(await sample(seconds));
+  }
+  return row(one, samples);
 }
 
+const chosen = CASES.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+const reason = await obstacle(chosen);
+if (reason !== undefined) {
+  console.error(`Cannot measure: ${reason}`);
+  Deno.exit(1);
+}
+
+const withNode = await hasNode();
+const folder = await makeFolder();
+const rows: Row[] = [];
 try {
-  const rows: Row[] = [];
-  for (const one of CASES) rows.push(await measure(one));
-  console.log(values.json ? JSON.stringify(rows) : table(rows));
-} catch (error) {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-  console.error("Cannot measure: wrk is not installed (on Debian: apt-get install wrk)");
-  Deno.exitCode = 1;
+  for (const one of chosen) {
+    const subjects = one.subjects.filter((subject) => withNode || (subject !== "node:http" && subject !== "ws"));
+    if (Deno.stderr.isTerminal()) console.error(`${one.name}: ${subjects.join(", ")}`);
+    rows.push(await measure(one, subjects, folder));
+  }
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+const [cpu] = cpus();
+const conditions = {
+  date: new Date().toISOString().slice(0, 10),
+  deno: Deno.version.deno,
+  system: `${Deno.build.os} ${release()}`,
+  machine: `${cpus().length} x ${cpu?.model}`,
+  rounds,
+  seconds,
+};
+if (values.json) {
+  console.log(JSON.stringify({ conditions, rows }));
+} else {
+  console.log(table(rows));
+  console.log(
+    `\nMedians of ${rounds} rounds of ${seconds} s on ${conditions.date}: Deno ${conditions.deno}, ` +
+      `${conditions.system}, ${conditions.machine}`,
+  );
 }

@@ -1,0 +1,55 @@
+/** The measure of the others: a handler of `Deno.serve` that does no more than the case asks for. */
+
+import { folder, HTML, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+
+// The handlers have two arguments, since fewer let the runtime cut corners.
+type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
+
+const template: Handler = (_request, _info) =>
+  new Response(HTML, { headers: { "content-type": "text/html; charset=utf-8" } });
+
+/** Upgrades, and attaches the handlers of messages. */
+function sockets(onmessage: (socket: WebSocket, data: string | ArrayBuffer) => void): Handler {
+  return (request, _info) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => onmessage(socket, data);
+    return response;
+  };
+}
+
+function broadcast(): Handler {
+  const open = new Set<WebSocket>();
+  return (request, _info) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onopen = () => open.add(socket);
+    socket.onclose = () => open.delete(socket);
+    socket.onmessage = ({ data }) => {
+      for (const each of open) each.send(data);
+    };
+    return response;
+  };
+}
+
+const handlers: Record<string, () => Handler | Promise<Handler>> = {
+  template: () => template,
+  https: () => template,
+  json: () => (request, _info) => {
+    const { pathname, searchParams } = new URL(request.url);
+    const answer = { uri: pathname, level: searchParams.get("level"), agent: request.headers.get("user-agent") };
+    return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json" } });
+  },
+  upload: () => async (request, _info) => new Response(String((await request.bytes()).length)),
+  download: () => (_request, _info) =>
+    new Response(MEBIBYTE, { headers: { "content-type": "application/octet-stream" } }),
+  file: () => (_request, _info) => serveFile(),
+  echo: () => sockets((socket, data) => socket.send(data)),
+  broadcast,
+};
+
+const certificate = name === "https" && {
+  cert: Deno.readTextFileSync(`${folder}/certificate.pem`),
+  key: Deno.readTextFileSync(`${folder}/key.pem`),
+};
+const options = { port: 0, hostname: "127.0.0.1", onListen: () => {}, ...certificate };
+await subject(Deno.serve(options, await handlers[name]!()).addr.port);

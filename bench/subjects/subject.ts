@@ -1,0 +1,36 @@
+/** What the subjects have in common: programs `SUBJECT CASE FOLDER`, where the folder has the file and the certificate. */
+
+/**
+ * Prints the port, answers each line of the input with an empty one when the garbage is collected, and ends when the input
+ * does.
+ */
+export async function subject(port: number): Promise<void> {
+  console.log(port);
+  for await (const _line of Deno.stdin.readable) {
+    (globalThis as { gc?(): void }).gc?.();
+    console.log();
+  }
+  Deno.exit();
+}
+
+/** The case to serve. */
+export const [name = "template", folder = "."] = Deno.args;
+
+/** The same bytes for all: what the template answers. */
+export const HTML = "<b>TouchDesigner: </b>webserver1";
+/** The download. */
+export const MEBIBYTE: Uint8Array<ArrayBuffer> = new Uint8Array(1 << 20).fill(0x78);
+
+/** Answers with the file, by its name and what a browser's cache asks for. */
+export async function serveFile(): Promise<Response> {
+  const file = await Deno.open(`${folder}/file.js`);
+  const { size, mtime } = await file.stat();
+  return new Response(file.readable, {
+    headers: {
+      "content-type": "text/javascript; charset=utf-8",
+      "content-length": String(size),
+      "last-modified": mtime!.toUTCString(),
+      "etag": `W/"${size}-${mtime!.getTime()}"`,
+    },
+  });
+}
