@@ -1,0 +1,55 @@
+/** The callbacks of the soak, of which it writes copies with another version, to have them reloaded. */
+
+import type { Callbacks } from "@webserver-dat/server/callbacks";
+import type { Ledger } from "./ledger.ts";
+
+const VERSION = 0;
+const { ledger } = globalThis as unknown as { ledger: Ledger };
+
+const download = new Uint8Array(1 << 20).fill(0x78);
+
+/** Takes longer than a request usually does: a restart has to wait for it. */
+async function slowly<Value>(value: Value): Promise<Value> {
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return value;
+}
+
+export const onHTTPRequest: Callbacks["onHTTPRequest"] = (_webServer, request, response) => {
+  const { uri, pars: { client, id } } = request;
+  if (client !== undefined) ledger.request(client, Number(id));
+  response.statusCode = 200;
+  switch (uri) {
+    case "/version":
+      response.data = String(VERSION);
+      return response;
+    case "/upload":
+      response.data = `${id} ${request.data.reduce((sum, byte) => (sum * 31 + byte) >>> 0, 0)}`;
+      return response;
+    case "/download":
+      response.data = download;
+      return response;
+    case "/slow":
+      response.data = id!;
+      return slowly(response);
+    default:
+      response.data = id ?? "";
+      return response;
+  }
+};
+
+export const onWebSocketOpen: Callbacks["onWebSocketOpen"] = (_webServer, client) => ledger.open(client);
+
+export const onWebSocketClose: Callbacks["onWebSocketClose"] = (_webServer, client) => ledger.close(client);
+
+export const onWebSocketReceiveText: Callbacks["onWebSocketReceiveText"] = (webServer, client, data) => {
+  ledger.message(client);
+  webServer.webSocketSendText(client, data);
+};
+
+export const onWebSocketReceiveBinary: Callbacks["onWebSocketReceiveBinary"] = (webServer, client, data) => {
+  ledger.message(client);
+  webServer.webSocketSendBinary(client, data);
+};
+
+// Misfits make errors, which are what the soak is about; they are counted by `info()`.
+export const onError: Callbacks["onError"] = () => {};

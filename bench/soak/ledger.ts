@@ -1,0 +1,37 @@
+/** What the server of the soak writes down, and what it finds wrong. */
+export class Ledger {
+  requests = 0;
+  opened = 0;
+  closed = 0;
+  readonly faults: string[] = [];
+  readonly #open = new Set<string>();
+  /** The last request of each client: they come one after the other, numbered. */
+  readonly #last = new Map<string, number>();
+
+  /** A callback runs for a request. The same number again means that the answer to the first one was lost. */
+  request(client: string, id: number): void {
+    this.requests++;
+    if (id <= (this.#last.get(client) ?? -1)) this.faults.push(`Request ${id} of client ${client} was run twice`);
+    this.#last.set(client, id);
+  }
+
+  open(client: string): void {
+    this.opened++;
+    if (this.#open.has(client)) this.faults.push(`${client} was opened twice`);
+    this.#open.add(client);
+  }
+
+  close(client: string): void {
+    this.closed++;
+    if (!this.#open.delete(client)) this.faults.push(`${client} was closed, but not open`);
+  }
+
+  message(client: string): void {
+    if (!this.#open.has(client)) this.faults.push(`${client} sent a message, but was not open`);
+  }
+
+  /** At the end, with the server stopped. */
+  conclude(): void {
+    for (const client of this.#open) this.faults.push(`${client} was never closed`);
+  }
+}

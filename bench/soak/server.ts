@@ -1,0 +1,39 @@
+/**
+ * The server of the soak: `server.ts CALLBACKS`. Prints its port, and obeys the lines of its input, each answered by a line of
+ * JSON: `collect` (garbage), `restart`, and `end`, which stops it and answers with what was written down.
+ */
+
+import { WebServer } from "../../mod.ts";
+import { lines } from "../process.ts";
+import { Ledger } from "./ledger.ts";
+
+const ledger = new Ledger();
+Object.assign(globalThis, { ledger });
+
+const server = new WebServer({
+  port: 0,
+  localaddress: "127.0.0.1",
+  callbacks: Deno.args[0]!,
+  watch: true,
+  maxMessageSize: 1 << 20,
+  maxBodySize: 4 << 20,
+  // Short, so that what hangs is given up many times in ten minutes.
+  idleTimeout: 4,
+  requestTimeout: 5,
+  shutdownTimeout: 2,
+});
+
+const orders: Record<string, () => unknown> = {
+  collect: () => (globalThis as { gc?(): void }).gc?.(),
+  restart: () => server.restart(),
+  async end() {
+    await server.stop();
+    ledger.conclude();
+    return ledger;
+  },
+};
+
+await server.start();
+console.log(server.address!.port);
+for await (const line of lines(Deno.stdin.readable)) console.log(JSON.stringify(await orders[line]!() ?? null));
+Deno.exit();
