@@ -43,7 +43,7 @@ export class Process implements AsyncDisposable {
     return await this.line();
   }
 
-  /** @throws {Error} If it has ended */
+  /** @throws {Error} If it has ended. */
   check(): void {
     if (this.#status) throw this.#ended();
   }
@@ -84,7 +84,11 @@ export class Process implements AsyncDisposable {
   }
 
   #read(file: string): string {
-    return Deno.readTextFileSync(`/proc/${this.#process.pid}/${file}`);
+    try {
+      return Deno.readTextFileSync(`/proc/${this.#process.pid}/${file}`);
+    } catch {
+      throw this.#ended();
+    }
   }
 }
 

@@ -22,6 +22,9 @@ function send(response, type, body) {
 
 const template = (_request, response) => send(response, "text/html; charset=utf-8", HTML);
 
+/** A listener that is async: what a client cuts off is no reason to end. */
+const quietly = (listener) => (request, response) => void listener(request, response).catch(() => {});
+
 /** Answers with a file, and what a browser's cache asks for. */
 async function file(_request, response) {
   const path = `${folder}/file.js`;
@@ -43,13 +46,13 @@ const listeners = {
     const answer = { uri: pathname, level: searchParams.get("level"), agent: request.headers["user-agent"] };
     send(response, "application/json", JSON.stringify(answer));
   },
-  async upload(request, response) {
+  upload: quietly(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     send(response, "text/plain; charset=utf-8", String(Buffer.concat(chunks).length));
-  },
+  }),
   download: (_request, response) => send(response, "application/octet-stream", MEBIBYTE),
-  file,
+  file: quietly(file),
 };
 
 const messages = {
