@@ -1,8 +1,7 @@
 /** A process of the bench: it is spoken to line by line, and looked at in /proc (Linux). */
 
-/** Bytes of a page of memory, and clock ticks of a second, as Linux has them on all machines that Deno runs on. */
+/** Bytes of a page of memory, as most Linux machines have them. */
 const PAGE = 4096;
-const TICKS = 100;
 
 /** A running program, which ends when its input does. */
 export class Process implements AsyncDisposable {
@@ -48,11 +47,12 @@ export class Process implements AsyncDisposable {
     if (this.#status) throw this.#ended();
   }
 
-  /** Seconds of processor time that it has used, in all of its threads, in user code and in the kernel. */
+  /** Seconds of processor time that its threads have used, in user code and in the kernel. */
   cpuTime(): number {
-    // Its name, in brackets, is the one field that may have spaces.
-    const fields = this.#read("stat").replace(/^.*\) /s, "").split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS;
+    // Unlike `stat`, which counts in hundredths of a second, this is in nanoseconds.
+    let nanoseconds = 0;
+    for (const id of this.#list("task")) nanoseconds += Number(this.#read(`task/${id}/schedstat`).split(" ")[0]);
+    return nanoseconds / 1e9;
   }
 
   /** Bytes of its memory that are in RAM. */
@@ -62,7 +62,7 @@ export class Process implements AsyncDisposable {
 
   /** How many files it has open, sockets included. */
   openFiles(): number {
-    return [...Deno.readDirSync(`/proc/${this.#process.pid}/fd`)].length;
+    return this.#list("fd").length;
   }
 
   /** Ends its input, and waits until it has ended. */
@@ -84,8 +84,16 @@ export class Process implements AsyncDisposable {
   }
 
   #read(file: string): string {
+    return this.#look(file, (path) => Deno.readTextFileSync(path));
+  }
+
+  #list(folder: string): string[] {
+    return this.#look(folder, (path) => [...Deno.readDirSync(path)].map(({ name }) => name));
+  }
+
+  #look<Value>(entry: string, read: (path: string) => Value): Value {
     try {
-      return Deno.readTextFileSync(`/proc/${this.#process.pid}/${file}`);
+      return read(`/proc/${this.#process.pid}/${entry}`);
     } catch {
       throw this.#ended();
     }
