@@ -1,0 +1,153 @@
+/** Live charts of numbers: the last two minutes, one chart a channel. */
+
+/** Seconds that are kept and shown. */
+const SPAN = 120;
+/** Seconds without a sample that are a gap, and not a line. */
+const GAP = 2;
+const HEIGHT = 132;
+
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hour12: false,
+});
+const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+
+export const clock = (milliseconds) => CLOCK.format(milliseconds);
+export const number = (value) => value === undefined || value === null ? "" : NUMBER.format(value);
+
+/** The latest samples of every channel. What is older than the span is forgotten. */
+export class Samples {
+  times = [];
+  #channels = new Map();
+
+  /** @param {Record<string, number>} values The same channels each time */
+  add(values) {
+    const now = Date.now() / 1000;
+    if (now - (this.times.at(-1) ?? now) > GAP) this.#push(now - GAP / 2, {});
+    this.#push(now, values);
+    let old = 0;
+    while (this.times[old] < now - SPAN) old++;
+    for (const list of [this.times, ...this.#channels.values()]) list.splice(0, old);
+  }
+
+  /** The samples of a channel; null where there is none. */
+  of(channel) {
+    return this.#channels.get(channel) ?? [];
+  }
+
+  /** The lowest and the highest of a channel. */
+  range(channel) {
+    const values = this.of(channel).filter((value) => value !== null);
+    return values.length === 0 ? [] : [Math.min(...values), Math.max(...values)];
+  }
+
+  #push(time, values) {
+    for (const name of Object.keys(values)) {
+      if (!this.#channels.has(name)) this.#channels.set(name, this.times.map(() => null));
+    }
+    this.times.push(time);
+    for (const [name, list] of this.#channels) list.push(values[name] ?? null);
+  }
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** One chart: the figure to put into the page. Its numbers are also in the table, so screen readers pass it over. */
+export class Chart {
+  element = document.createElement("figure");
+  #channel;
+  #samples;
+  #value = document.createElement("output");
+  #plot;
+  #observer;
+
+  constructor(channel, samples, stroke = "--accent") {
+    this.#channel = channel;
+    this.#samples = samples;
+    this.element.className = "card chart";
+    this.element.ariaHidden = "true";
+    const caption = document.createElement("figcaption");
+    caption.append(channel.replaceAll("_", " "), this.#value);
+    const space = document.createElement("div");
+    this.element.append(caption, space);
+    this.#plot = new globalThis.uPlot(this.#options(stroke), [[], []], space);
+    this.#observer = new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width > 0) this.#plot.setSize({ width: Math.floor(contentRect.width), height: HEIGHT });
+    });
+    this.#observer.observe(space);
+  }
+
+  draw() {
+    this.#plot.setData([this.#samples.times, this.#samples.of(this.#channel)]);
+    this.#tell();
+  }
+
+  /** The system has turned light or dark. */
+  recolour() {
+    this.#plot.redraw();
+  }
+
+  remove() {
+    this.#observer.disconnect();
+    this.#plot.destroy();
+    this.element.remove();
+  }
+
+  /** The value under the pointer, else the latest. */
+  #tell() {
+    const values = this.#samples.of(this.#channel);
+    const { idx } = this.#plot.cursor;
+    const at = idx === null || idx === undefined ? "" : `${clock(this.#samples.times[idx] * 1000)}  `;
+    this.#value.textContent = `${at}${number(at === "" ? values.at(-1) : values[idx])}`;
+  }
+
+  #options(stroke) {
+    const axis = {
+      stroke: () => colour("--muted"),
+      grid: { stroke: () => colour("--line"), width: 1 },
+      ticks: { show: false },
+      font: "12px system-ui, sans-serif",
+    };
+    return {
+      width: 320,
+      height: HEIGHT,
+      legend: { show: false },
+      padding: [8, 8, 0, 0],
+      cursor: { y: false, drag: { x: false, y: false }, sync: { key: "monitor" }, points: { size: 7 } },
+      hooks: { setCursor: [() => this.#tell()] },
+      scales: {
+        x: {
+          range: () => [
+            (this.#samples.times.at(-1) ?? Date.now() / 1000) - SPAN,
+            this.#samples.times.at(-1) ?? Date.now() / 1000,
+          ],
+        },
+        // Zero is in sight where it is near, so that a small change does not look like a big one.
+        y: {
+          range(_plot, low, high) {
+            if (low === null) return [0, 1];
+            const bottom = low >= 0 && low <= high / 2 || low === high ? Math.min(low, 0) : low;
+            return globalThis.uPlot.rangeNum(bottom, Math.max(high, bottom + 1), {
+              min: { pad: 0 },
+              max: { pad: 0.15 },
+            });
+          },
+        },
+      },
+      axes: [
+        { ...axis, size: 26, space: 80, values: (_plot, times) => times.map((time) => clock(time * 1000)) },
+        { ...axis, size: 46, space: 28, values: (_plot, values) => values.map((value) => COMPACT.format(value)) },
+      ],
+      series: [{}, {
+        stroke: () => colour(stroke),
+        fill: () => `color-mix(in srgb, ${colour(stroke)} 14%, transparent)`,
+        width: 2,
+        points: { show: false },
+      }],
+    };
+  }
+}
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });

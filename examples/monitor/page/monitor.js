@@ -1,0 +1,282 @@
+/** The page of the monitor: it asks for a look four times a second while it is seen, and shows what has changed. */
+
+import { Chart, clock, number, Samples } from "./charts.js";
+import { Connection } from "./connection.js";
+
+/** Milliseconds from one look to the next. */
+const PAUSE = 250;
+/** Milliseconds in which a screen reader is told of errors once. */
+const QUIET = 5_000;
+/** The channels that have a chart at first, with the colour of those that are no good news. */
+const CHARTS = ["websocket_connections", "cooks_per_second", "cook_time", "errors"];
+const COLOURS = { errors: "--bad", warnings: "--warn" };
+/** Samples over which the rate is taken, so that it does not jump. */
+const RATE = 8;
+
+const find = (id) => document.getElementById(id);
+const make = (tag, text, attributes = {}) => {
+  const element = document.createElement(tag);
+  // As text, whatever clients have sent: nothing here is ever HTML.
+  if (text !== undefined) element.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+};
+
+/** All that the server has told: each message brings what has changed. */
+const state = {};
+const samples = new Samples();
+const charts = new Map();
+
+const { content: ticket } = document.querySelector("meta[name=ticket]");
+const connection = new Connection(`live?ticket=${ticket}`, find("connection"));
+let timer;
+
+function look() {
+  clearTimeout(timer);
+  if (document.visibilityState === "visible") connection.send("look");
+}
+
+connection.addEventListener("open", () => {
+  look();
+  renderSwitches();
+});
+connection.addEventListener("close", () => {
+  clearTimeout(timer);
+  renderSwitches();
+});
+connection.addEventListener("message", ({ data }) => {
+  const news = JSON.parse(data);
+  if ("failed" in news) return fail(news.failed);
+  Object.assign(state, news);
+  sample();
+  for (const [part, render] of Object.entries(renderers)) if (part in news) render(news[part]);
+  if (["name", "active", "switching", "address"].some((part) => part in news)) renderSwitches();
+  renderInfo();
+  clearTimeout(timer);
+  timer = setTimeout(look, PAUSE);
+});
+document.addEventListener("visibilitychange", look);
+
+/** A sample of every Info channel, and of the one that is made here: cooks per second. */
+function sample() {
+  const past = samples.of("total_cooks");
+  const since = Math.max(0, past.length - RATE);
+  const seconds = Date.now() / 1000 - samples.times[since];
+  const rate = past[since] === null || !(seconds > 0) ? 0 : (state.info.total_cooks - past[since]) / seconds;
+  samples.add({ ...state.info, cooks_per_second: rate });
+}
+
+const renderers = {
+  name(name) {
+    find("name").textContent = name;
+    document.title = `${name} monitor`;
+  },
+
+  parameters(parameters) {
+    find("parameters").replaceChildren(...parameters.map(([name, value]) => {
+      const row = make("tr");
+      row.append(make("th", name, { scope: "row" }), make("td", value === "" ? "blank" : value));
+      if (value === "") row.lastChild.className = "muted";
+      return row;
+    }));
+  },
+
+  rows([header, ...rows]) {
+    const line = (tag, cells) => {
+      const row = make("tr");
+      row.append(...cells.map((cell) => make(tag, cell, tag === "th" ? { scope: "col" } : {})));
+      return row;
+    };
+    const head = make("thead");
+    const body = make("tbody");
+    head.append(line("th", header));
+    body.append(...rows.map((cells) => line("td", cells)));
+    find("rows").replaceChildren(head, body);
+    const all = state.info.num_rows - 1;
+    find("rows-count").textContent = number(all);
+    find("rows-more").hidden = all <= rows.length;
+    find("rows-more").textContent = `The first ${rows.length} of ${number(all)}.`;
+  },
+
+  incidents: renderIncidents,
+
+  callbacks({ text, wordwrap }) {
+    find("callbacks").textContent = text;
+    const wrap = find("wrap");
+    // "input": as this viewer is set.
+    wrap.disabled = wordwrap !== "input";
+    if (wrap.disabled) wrap.checked = wordwrap === "on";
+    find("wrap-why").textContent = wrap.disabled ? `(wordwrap is ${wordwrap})` : "";
+    find("callbacks").classList.toggle("wrapped", wrap.checked);
+  },
+};
+
+find("wrap").addEventListener("change", ({ target }) => find("callbacks").classList.toggle("wrapped", target.checked));
+
+/* Info channels */
+
+const cells = new Map();
+
+function renderInfo() {
+  for (const channel of ["cooks_per_second", ...Object.keys(state.info)]) {
+    if (!cells.has(channel)) addChannel(channel);
+    const [low, high] = samples.range(channel);
+    const texts = [samples.of(channel).at(-1), low, high].map(number);
+    cells.get(channel).forEach((cell, at) => {
+      if (cell.textContent !== texts[at]) cell.textContent = texts[at];
+    });
+  }
+  for (const chart of charts.values()) chart.draw();
+}
+
+function addChannel(channel) {
+  const row = make("tr");
+  const values = ["", "", ""].map((text) => make("td", text));
+  const box = make("input", undefined, { type: "checkbox", "aria-label": `Chart of ${channel}` });
+  const last = make("td");
+  last.append(box);
+  row.append(make("th", channel, { scope: "row" }), ...values, last);
+  find("info").append(row);
+  cells.set(channel, values);
+  box.addEventListener("change", () => showChart(channel, box.checked));
+  box.checked = CHARTS.includes(channel);
+  if (box.checked) showChart(channel, true);
+}
+
+function showChart(channel, shown) {
+  charts.get(channel)?.remove();
+  charts.delete(channel);
+  if (!shown) return;
+  const chart = new Chart(channel, samples, COLOURS[channel]);
+  charts.set(channel, chart);
+  find("charts").append(chart.element);
+  // As in the table, but the first ones in the order of their use.
+  const order = [...new Set([...CHARTS, ...cells.keys()])];
+  find("charts").append(
+    ...[...charts].sort(([one], [other]) => order.indexOf(one) - order.indexOf(other)).map(([, { element }]) =>
+      element
+    ),
+  );
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const chart of charts.values()) chart.recolour();
+});
+
+/* Errors and warnings */
+
+const shownIncidents = new Map();
+let announced = 0;
+
+function renderIncidents(incidents) {
+  const list = find("incidents");
+  const gone = new Set(shownIncidents.keys());
+  // New ones come in at the top; the others stay where they are, open or focused as they may be.
+  for (const incident of incidents.toReversed()) {
+    gone.delete(incident.id);
+    if (!shownIncidents.has(incident.id)) addIncident(list, incident);
+    shownIncidents.get(incident.id).textContent = incident.count === 1
+      ? clock(incident.last)
+      : `${number(incident.count)} times, last ${clock(incident.last)}`;
+  }
+  for (const id of gone) {
+    shownIncidents.get(id).closest("li").remove();
+    shownIncidents.delete(id);
+  }
+  find("incidents-none").hidden = incidents.length > 0;
+  announce(incidents[0]);
+}
+
+function addIncident(list, { id, kind, where, message, text }) {
+  const item = make("li", undefined, { "data-kind": kind });
+  const when = make("span", "", { class: "muted" });
+  const title = make("span", undefined, { class: "title" });
+  title.append(make("strong", kind === "error" ? "Error" : "Warning"), where === "" ? "" : ` in ${where} `, when);
+  const summary = make(text === "" ? "div" : "summary");
+  summary.append(title, make("span", message, { class: "message" }));
+  if (text === "") {
+    item.append(summary);
+  } else {
+    const details = make("details");
+    details.append(summary, make("pre", text, { class: "text wrapped" }));
+    item.append(details);
+  }
+  list.prepend(item);
+  shownIncidents.set(id, when);
+}
+
+function announce(newest) {
+  if (newest === undefined || newest.id <= announced) return;
+  if (announced === 0 || Date.now() - announce.last > QUIET) {
+    find("news").textContent = `${newest.kind}: ${newest.message}`;
+    announce.last = Date.now();
+  }
+  announced = newest.id;
+}
+
+find("clear").addEventListener("click", () => connection.send("clearErrors"));
+
+/* Active and Restart */
+
+const DOING = { start: "Starting", stop: "Stopping", restart: "Restarting" };
+
+function renderSwitches() {
+  const { name, active, switching = [], address } = state;
+  const connected = connection.state === "open" && name !== undefined;
+  const busy = switching.length > 0;
+  document.body.toggleAttribute("data-stale", !connected);
+  for (const id of ["active", "clear"]) find(id).disabled = !connected;
+  find("active").disabled ||= busy;
+  find("restart").disabled = !connected || busy || !active;
+  find("active").setAttribute("aria-checked", String(active === true));
+  if (name === undefined) return;
+  const word = busy ? DOING[switching[0]] : active ? "Active" : "Stopped";
+  const text = connected ? word : `${word} at ${clock(Date.now())}, when last seen`;
+  if (find("state").dataset.word !== `${word} ${connected}`) {
+    find("state").textContent = text;
+    find("state").dataset.word = `${word} ${connected}`;
+  }
+  find("state").dataset.active = String(active && !busy);
+  find("address").textContent = active && address ? `Listens on ${address.url}` : "No client can connect";
+  if (active) fail("");
+}
+
+function fail(message) {
+  find("failed").textContent = message;
+  find("failed").hidden = message === "";
+}
+
+/** Asks before clients lose their connection. */
+function confirm(title, text, verb) {
+  const dialog = find("confirm");
+  find("confirm-title").textContent = title;
+  find("confirm-text").textContent = text;
+  find("confirm-do").textContent = verb;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+function clients() {
+  const { websocket_connections: open } = state.info;
+  return open === 0
+    ? "No WebSocket is open"
+    : open === 1
+    ? "One WebSocket is closed"
+    : `${number(open)} WebSockets are closed`;
+}
+
+find("active").addEventListener("click", async () => {
+  fail("");
+  if (!state.active) return connection.send("start");
+  const text = `${clients()}, and nobody can connect until it is active again. You can turn it on again here.`;
+  if (await confirm(`Stop ${state.name}?`, text, "Stop")) connection.send("stop");
+});
+
+find("restart").addEventListener("click", async () => {
+  fail("");
+  const text = `${clients()}. Clients that reconnect by themselves are back in a moment.`;
+  if (await confirm(`Restart ${state.name}?`, text, "Restart")) connection.send("restart");
+});

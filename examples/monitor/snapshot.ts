@@ -1,0 +1,73 @@
+/** What there is to see of a server at one moment, by its public methods, ready for JSON. */
+
+import { type Callbacks, template, type WebServer } from "@webserver-dat/server";
+
+/** Connections that are listed, and characters of the callbacks' text: a page is no archive. */
+const ROWS = 200;
+const TEXT = 200_000;
+
+/** The callbacks of the contract, in the operator's order. */
+const NAMES = [...Object.keys(template), "onWebSocketRequest", "onError"].filter((name, at, all) =>
+  all.indexOf(name) === at
+);
+
+/**
+ * Looks at a server.
+ *
+ * @param callbacks Its callbacks, where they stand behind others
+ */
+export async function snapshot(server: WebServer, callbacks: Callbacks | string | URL = server.parameters.callbacks) {
+  const { name, active, address, parameters } = server;
+  return {
+    name,
+    active,
+    address: address ?? null,
+    info: server.info(),
+    parameters: Object.entries({ ...parameters, ...hidden(parameters.password), callbacks: titleOf(callbacks) })
+      .map(([name, value]) => [name, typeof value === "string" ? value : Deno.inspect(value)]),
+    rows: server.rows().slice(0, 1 + ROWS),
+    callbacks: { text: (await textOf(callbacks)).slice(0, TEXT), wordwrap: parameters.wordwrap },
+  };
+}
+
+/** That there is a password is no secret. */
+function hidden(password: string) {
+  return { password: password === "" ? "" : "set, and not shown" };
+}
+
+function isObject(callbacks: Callbacks | string | URL): callbacks is Callbacks {
+  return typeof callbacks === "object" && !(callbacks instanceof URL);
+}
+
+function present(callbacks: Callbacks): string[] {
+  return NAMES.filter((name) => typeof callbacks[name as keyof Callbacks] === "function");
+}
+
+/** The file, or the names of the functions. */
+function titleOf(callbacks: Callbacks | string | URL): string {
+  return isObject(callbacks) ? present(callbacks).join(", ") : String(callbacks);
+}
+
+/** The text of the file; of an object, which has none, the source of its functions. */
+async function textOf(callbacks: Callbacks | string | URL): Promise<string> {
+  if (isObject(callbacks)) {
+    return present(callbacks).map((name) => sourceOf(name, callbacks[name as keyof Callbacks]!)).join("\n\n");
+  }
+  try {
+    return await Deno.readTextFile(String(callbacks).startsWith("file:") ? new URL(callbacks) : callbacks);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function sourceOf(name: string, callback: NonNullable<Callbacks[keyof Callbacks]>): string {
+  const source = Function.prototype.toString.call(callback);
+  const named = new RegExp(`^(?:async |function |async function |\\*)*${name}\\b`).test(source);
+  return dedented(named ? source : `${name} = ${source}`);
+}
+
+/** Functions in an object are indented but for their first line. */
+function dedented(source: string): string {
+  const indent = /\n([ \t]*)\S.*$/.exec(source)?.[1] ?? "";
+  return source.replaceAll(`\n${indent}`, "\n");
+}
