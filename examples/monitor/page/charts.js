@@ -4,7 +4,9 @@
 const SPAN = 120;
 /** Seconds without a sample that are a gap, and not a line. */
 const GAP = 2;
-const HEIGHT = 132;
+/** Seconds that a chart spans at least, while there is not yet more. */
+const SHORT = 20;
+const HEIGHT = 120;
 
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -13,6 +15,12 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour12: false,
 });
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+
+/** The channels that are no counts: only they have values between the whole numbers. */
+const UNITS = { cook_time: "ms", cook_start_time: "ms", cook_end_time: "ms", cooks_per_second: "" };
+const FINE = [-3, -2, -1].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
+const COARSE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 export const clock = (milliseconds) => CLOCK.format(milliseconds);
 export const number = (value) => value === undefined || value === null ? "" : NUMBER.format(value);
@@ -52,6 +60,12 @@ export class Samples {
   }
 }
 
+/** The name of a channel for people, with its unit. */
+function titleOf(channel) {
+  const unit = UNITS[channel] ? ` (${UNITS[channel]})` : "";
+  return channel.replace("websocket", "WebSocket").replaceAll("_", " ") + unit;
+}
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** One chart: the figure to put into the page. Its numbers are also in the table, so screen readers pass it over. */
@@ -69,7 +83,7 @@ export class Chart {
     this.element.className = "card chart";
     this.element.ariaHidden = "true";
     const caption = document.createElement("figcaption");
-    caption.append(channel.replaceAll("_", " "), this.#value);
+    caption.append(titleOf(channel), this.#value);
     const space = document.createElement("div");
     this.element.append(caption, space);
     this.#plot = new globalThis.uPlot(this.#options(stroke), [[], []], space);
@@ -114,15 +128,16 @@ export class Chart {
       width: 320,
       height: HEIGHT,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 12, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "monitor" }, points: { size: 7 } },
       hooks: { setCursor: [() => this.#tell()] },
       scales: {
         x: {
-          range: () => [
-            (this.#samples.times.at(-1) ?? Date.now() / 1000) - SPAN,
-            this.#samples.times.at(-1) ?? Date.now() / 1000,
-          ],
+          range: () => {
+            const { times } = this.#samples;
+            const last = times.at(-1) ?? Date.now() / 1000;
+            return [last - Math.min(SPAN, Math.max(SHORT, last - (times[0] ?? last))), last];
+          },
         },
         // Zero is in sight where it is near, so that a small change does not look like a big one.
         y: {
@@ -138,7 +153,13 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 26, space: 80, values: (_plot, times) => times.map((time) => clock(time * 1000)) },
-        { ...axis, size: 46, space: 28, values: (_plot, values) => values.map((value) => COMPACT.format(value)) },
+        {
+          ...axis,
+          size: 46,
+          space: 28,
+          incrs: this.#channel in UNITS ? [...FINE, ...COARSE] : COARSE,
+          values: (_plot, values) => values.map((value) => COMPACT.format(value)),
+        },
       ],
       series: [{}, {
         stroke: () => colour(stroke),
@@ -149,5 +170,3 @@ export class Chart {
     };
   }
 }
-
-const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });

@@ -47,6 +47,7 @@ connection.addEventListener("close", () => {
 connection.addEventListener("message", ({ data }) => {
   const news = JSON.parse(data);
   if ("failed" in news) return fail(news.failed);
+  if (news.active) fail("");
   Object.assign(state, news);
   sample();
   for (const [part, render] of Object.entries(renderers)) if (part in news) render(news[part]);
@@ -63,7 +64,7 @@ function sample() {
   const since = Math.max(0, past.length - RATE);
   const seconds = Date.now() / 1000 - samples.times[since];
   const rate = past[since] === null || !(seconds > 0) ? 0 : (state.info.total_cooks - past[since]) / seconds;
-  samples.add({ ...state.info, cooks_per_second: rate });
+  samples.add({ ...state.info, cooks_per_second: Math.round(rate * 10) / 10 });
 }
 
 const renderers = {
@@ -118,7 +119,7 @@ find("wrap").addEventListener("change", ({ target }) => find("callbacks").classL
 const cells = new Map();
 
 function renderInfo() {
-  for (const channel of ["cooks_per_second", ...Object.keys(state.info)]) {
+  for (const channel of [...Object.keys(state.info), "cooks_per_second"]) {
     if (!cells.has(channel)) addChannel(channel);
     const [low, high] = samples.range(channel);
     const texts = [samples.of(channel).at(-1), low, high].map(number);
@@ -191,7 +192,7 @@ function addIncident(list, { id, kind, where, message, text }) {
   const item = make("li", undefined, { "data-kind": kind });
   const when = make("span", "", { class: "muted" });
   const title = make("span", undefined, { class: "title" });
-  title.append(make("strong", kind === "error" ? "Error" : "Warning"), where === "" ? "" : ` in ${where} `, when);
+  title.append(make("strong", kind === "error" ? "Error" : "Warning"), where === "" ? " " : ` in ${where} `, when);
   const summary = make(text === "" ? "div" : "summary");
   summary.append(title, make("span", message, { class: "message" }));
   if (text === "") {
@@ -238,7 +239,6 @@ function renderSwitches() {
   }
   find("state").dataset.active = String(active && !busy);
   find("address").textContent = active && address ? `Listens on ${address.url}` : "No client can connect";
-  if (active) fail("");
 }
 
 function fail(message) {
