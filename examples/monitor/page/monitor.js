@@ -95,8 +95,11 @@ const renderers = {
     find("rows").replaceChildren(head, body);
     const all = state.info.num_rows - 1;
     find("rows-count").textContent = number(all);
-    find("rows-more").hidden = all <= rows.length;
-    find("rows-more").textContent = `The first ${rows.length} of ${number(all)}.`;
+    find("rows-more").textContent = rows.length === 0
+      ? "No WebSocket is open."
+      : all > rows.length
+      ? `The first ${rows.length} of ${number(all)}.`
+      : "";
   },
 
   incidents: renderIncidents,
@@ -134,9 +137,9 @@ function addChannel(channel) {
   const row = make("tr");
   const values = ["", "", ""].map((text) => make("td", text));
   const box = make("input", undefined, { type: "checkbox", "aria-label": `Chart of ${channel}` });
-  const last = make("td");
-  last.append(box);
-  row.append(make("th", channel, { scope: "row" }), ...values, last);
+  const choice = make("td");
+  choice.append(box);
+  row.append(choice, make("th", channel, { scope: "row" }), ...values);
   find("info").append(row);
   cells.set(channel, values);
   box.addEventListener("change", () => showChart(channel, box.checked));
