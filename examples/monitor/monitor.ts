@@ -9,12 +9,11 @@ import { authenticateBasic, type Callbacks, type UserPasswords, WebServer } from
 import type { ParameterChange } from "@webserver-dat/server";
 import chart from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import chartStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
-import connection from "../pages/connection.js" with { type: "text" };
-import commonStyle from "../pages/style.css" with { type: "text" };
+import { pages } from "../pages/pages.ts";
 import { Incidents } from "./incidents.ts";
+import chartScript from "./page/charts.js" with { type: "text" };
 import page from "./page/monitor.html" with { type: "text" };
 import script from "./page/monitor.js" with { type: "text" };
-import chartScript from "./page/charts.js" with { type: "text" };
 import style from "./page/monitor.css" with { type: "text" };
 import { snapshot } from "./snapshot.ts";
 
@@ -43,27 +42,6 @@ export interface MonitorOptions extends Omit<ParameterChange, "active" | "callba
   readonly onServerStart?: (monitor: WebServer) => unknown;
 }
 
-const HEADERS = {
-  "Cache-Control": "no-store",
-  "Content-Security-Policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
-};
-
-const HTML = "text/html; charset=utf-8";
-const CSS = "text/css; charset=utf-8";
-const SCRIPT = "text/javascript; charset=utf-8";
-
-const FILES = new Map([
-  ["/monitor.css", { type: CSS, text: commonStyle + chartStyle + style }],
-  ["/monitor.js", { type: SCRIPT, text: script }],
-  ["/charts.js", { type: SCRIPT, text: chartScript }],
-  ["/connection.js", { type: SCRIPT, text: connection }],
-  ["/uplot.js", { type: SCRIPT, text: chart }],
-]);
-
 /** What the page may do to the server. */
 const SWITCHES = ["start", "stop", "restart"] as const;
 type Switch = typeof SWITCHES[number];
@@ -80,8 +58,15 @@ class Monitor {
   /** The callbacks to show; those of the watched server if absent. */
   readonly #callbacks: Callbacks | undefined;
   readonly #users: UserPasswords;
-  // Safari sends no Authorization header with a WebSocket, so the page, which only users get, carries a ticket for it.
+  // Safari sends no password with a WebSocket: the page, which only users get, brings a ticket for it.
   readonly #tickets = { page: crypto.randomUUID() };
+  readonly #files = pages({
+    "/": ["monitor.html", page.replace("TICKET", encodeURIComponent(btoa(`page:${this.#tickets.page}`)))],
+    "/monitor.css": ["monitor.css", chartStyle + style],
+    "/monitor.js": ["monitor.js", script],
+    "/charts.js": ["charts.js", chartScript],
+    "/uplot.js": ["uplot.js", chart],
+  });
   /** What each viewer has been sent, by its name: only what has changed is sent again. */
   readonly #sent = new Map<string, Map<string, string>>();
 
@@ -115,19 +100,14 @@ class Monitor {
 
   readonly #page: Callbacks = {
     onHTTPRequest: (_monitor, request, response) => {
-      Object.assign(response, HEADERS);
       if (!authenticateBasic(request["Authorization"], this.#users)) {
         response.statusCode = 401;
         response["WWW-Authenticate"] = `Basic realm="${this.server.name}", charset="UTF-8"`;
         response.data = "This page is for the users of the monitor";
         return response;
       }
-      const file = request.uri === "/" ? { type: HTML, text: this.#html() } : FILES.get(request.uri);
-      if (file === undefined) return response;
-      response.statusCode = 200;
-      response["Content-Type"] = file.type;
-      response.data = file.text;
-      return response;
+      // With its ticket, the page is for no cache.
+      return { ...this.#files(request, response), "Cache-Control": "no-store" };
     },
 
     onWebSocketRequest: (_monitor, request, response) => {
@@ -154,21 +134,12 @@ class Monitor {
     },
   };
 
-  #html(): string {
-    const [[user, password]] = Object.entries(this.#tickets) as [[string, string]];
-    return page.replace("TICKET", encodeURIComponent(btoa(`${user}:${password}`)));
-  }
-
   /** What is new since the last look, as JSON. */
   async #look(viewer: string): Promise<string> {
-    const { warnings, errors } = this.#watched.info();
-    this.#incidents.count("warning", warnings);
-    if (!this.#hears) this.#incidents.count("error", errors);
-    const parts = {
-      ...await snapshot(this.#watched, this.#callbacks),
-      incidents: this.#incidents.list(),
-      switching: this.switching,
-    };
+    const seen = await snapshot(this.#watched, this.#callbacks);
+    this.#incidents.count("warning", seen.info.warnings);
+    if (!this.#hears) this.#incidents.count("error", seen.info.errors);
+    const parts = { ...seen, incidents: this.#incidents.list(), switching: this.switching };
     const sent = this.#sent.get(viewer) ?? new Map<string, string>();
     const news = Object.entries(parts).map(([name, part]) => [name, JSON.stringify(part)] as const)
       .filter(([name, json]) => sent.get(name) !== json);
@@ -237,7 +208,8 @@ export function monitored(callbacks: Callbacks, options: MonitorOptions): Callba
       incidents.add(callbackName, error);
       if (callbacks.onError) return callbacks.onError(webServer, error, callbackName);
       // As the server does where there is no onError.
-      console.error(`${webServer.name}: ${callbackName} failed:`, error);
+      if (callbackName.startsWith("on")) console.error(`${webServer.name}: ${callbackName} threw`, error);
+      else console.error(`${webServer.name}: ${error instanceof Error ? error.message : error}`);
       return undefined;
     },
   };

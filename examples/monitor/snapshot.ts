@@ -1,15 +1,23 @@
 /** What there is to see of a server at one moment, by its public methods, ready for JSON. */
 
-import { type Callbacks, template, type WebServer } from "@webserver-dat/server";
+import type { Callbacks, WebServer } from "@webserver-dat/server";
 
 /** Connections that are listed, and characters of the callbacks' text: a page is no archive. */
 const ROWS = 200;
 const TEXT = 200_000;
 
-/** The callbacks of the contract, in the operator's order. */
-const NAMES = [...Object.keys(template), "onWebSocketRequest", "onError"].filter((name, at, all) =>
-  all.indexOf(name) === at
-);
+/** The callbacks, in the order in which they run. */
+const NAMES = [
+  "onServerStart",
+  "onHTTPRequest",
+  "onWebSocketRequest",
+  "onWebSocketOpen",
+  "onWebSocketReceiveText",
+  "onWebSocketReceiveBinary",
+  "onWebSocketClose",
+  "onServerStop",
+  "onError",
+] as const satisfies (keyof Callbacks)[];
 
 /**
  * Looks at a server.
@@ -23,24 +31,22 @@ export async function snapshot(server: WebServer, callbacks: Callbacks | string 
     active,
     address: address ?? null,
     info: server.info(),
-    parameters: Object.entries({ ...parameters, ...hidden(parameters.password), callbacks: titleOf(callbacks) })
-      .map(([name, value]) => [name, typeof value === "string" ? value : Deno.inspect(value)]),
+    parameters: Object.entries({ ...parameters, callbacks: titleOf(callbacks) }).flatMap(([name, value]) => [
+      [name, typeof value === "string" || value instanceof URL ? String(value) : Deno.inspect(value)],
+      // Of the password, which no list of parameters has, only that there is one.
+      ...name === "certificate" ? [["password", parameters.password === "" ? "" : "set, and not shown"]] : [],
+    ]),
     rows: server.rows().slice(0, 1 + ROWS),
     callbacks: { text: (await textOf(callbacks)).slice(0, TEXT), wordwrap: parameters.wordwrap },
   };
-}
-
-/** That there is a password is no secret. */
-function hidden(password: string) {
-  return { password: password === "" ? "" : "set, and not shown" };
 }
 
 function isObject(callbacks: Callbacks | string | URL): callbacks is Callbacks {
   return typeof callbacks === "object" && !(callbacks instanceof URL);
 }
 
-function present(callbacks: Callbacks): string[] {
-  return NAMES.filter((name) => typeof callbacks[name as keyof Callbacks] === "function");
+function present(callbacks: Callbacks) {
+  return NAMES.filter((name) => typeof callbacks[name] === "function");
 }
 
 /** The file, or the names of the functions. */
@@ -51,7 +57,7 @@ function titleOf(callbacks: Callbacks | string | URL): string {
 /** The text of the file; of an object, which has none, the source of its functions. */
 async function textOf(callbacks: Callbacks | string | URL): Promise<string> {
   if (isObject(callbacks)) {
-    return present(callbacks).map((name) => sourceOf(name, callbacks[name as keyof Callbacks]!)).join("\n\n");
+    return present(callbacks).map((name) => sourceOf(name, callbacks[name]!)).join("\n\n");
   }
   try {
     return await Deno.readTextFile(String(callbacks).startsWith("file:") ? new URL(callbacks) : callbacks);

@@ -129,6 +129,14 @@ Deno.test("the monitor admits a WebSocket of its users only, by their password o
   assertEquals(await handshake(subject.page, "live?ticket="), 401);
   assertEquals(await handshake(subject.page, `live?ticket=${await ticketOf(other.page)}`), 401);
   assertEquals(await handshake(subject.page, "live", { authorization }), 101);
+  // A browser that knows the password would send it for any page.
+  const stranger = { authorization, origin: "http://stranger.example" };
+  assertEquals(
+    await printed("warn", async () => assertEquals(await handshake(subject.page, "live", stranger), 403)).then(() =>
+      true
+    ),
+    true,
+  );
   assertEquals(await handshake(subject.page, `live?ticket=${await ticketOf(subject.page)}`), 101);
 });
 
@@ -136,7 +144,7 @@ Deno.test("the monitor's page may run its own scripts only, and stays in no cach
   await using subject = await watched();
   const answer = await fetch(subject.page, { headers: { authorization } });
   const html = await answer.text();
-  assertStringIncludes(answer.headers.get("content-security-policy")!, "default-src 'none'; script-src 'self'");
+  assertStringIncludes(answer.headers.get("content-security-policy")!, "default-src 'self'");
   assertEquals(answer.headers.get("cache-control"), "no-store");
   assert(!/<script>|<style|style=| on\w+=|https?:/.test(html));
 });
@@ -269,6 +277,7 @@ Deno.test("one who looks is no client of the server, and costs it no cook", asyn
   await using viewer = await Viewer.of(subject.page);
   for (let look = 0; look < 10; look++) await viewer.look();
   assertEquals(subject.server.webSocketConnections, []);
+  assertEquals(subject.server.webSocketBroadcast("to all"), 0);
   assertEquals(opened, []);
   assertEquals(subject.server.info().total_cooks, total_cooks);
   assertEquals(viewer.state.info.websocket_connections, 0);
@@ -413,6 +422,25 @@ Deno.test("monitor() watches a server whose callbacks are left alone, and is the
   assertEquals([kind, message, count], ["error", "The text of this error is on the console", 1]);
   await server.stop();
   assertEquals(panel.active, true);
+});
+
+Deno.test("monitor() shows the text of a callbacks file, as it is now", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/show_callbacks.ts`;
+  await Deno.writeTextFile(file, "// the first\nexport function onServerStart() {}\n");
+  await using server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: file, wordwrap: "on" });
+  await using panel = monitor(server, { users, port: 0, onServerStart() {} });
+  await panel.start();
+  await using viewer = await Viewer.of(panel.address!.url);
+  await viewer.look();
+  assertEquals(viewer.state.callbacks, { text: await Deno.readTextFile(file), wordwrap: "on" });
+  assertEquals(Object.fromEntries(viewer.state.parameters).callbacks, file);
+  await Deno.writeTextFile(file, "// the second\n");
+  await viewer.look();
+  assertEquals(viewer.state.callbacks.text, "// the second\n");
+  await Deno.remove(folder, { recursive: true });
+  await viewer.look();
+  assertMatch(viewer.state.callbacks.text, /^No such file/);
 });
 
 Deno.test("the page's samples are those of two minutes, with a gap where it did not look", () => {
@@ -602,7 +630,30 @@ pageTest("the monitor's page wraps the callbacks' text as wordwrap says", async 
   }
 });
 
-Deno.test("the example's server and its monitor run with the permissions of the first line", async () => {
-  const { server } = await import("../../examples/monitor/main.ts");
-  assertEquals(server.parameters.port, 9980);
+Deno.test("the example runs, with its monitor, with the permissions of its first line", async () => {
+  const main = new URL("../../examples/monitor/main.ts", import.meta.url);
+  const flags = /^\/\/ deno run (.+) examples\/monitor\/main\.ts\n/.exec(await Deno.readTextFile(main))![1]!;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--config=deno.json", "--lock=tests/deno.lock", ...flags.split(" "), "-"],
+    cwd: new URL("../../", import.meta.url),
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = process.stdin.getWriter();
+  await input.write(new TextEncoder().encode(`
+    import { server } from ${JSON.stringify(main.href)};
+    await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+    console.log("server", server.address.url);
+  `));
+  await input.close();
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let output = "";
+  while (output.split("\n").length < 3) output += (await reader.read()).value ?? "ended\n\n\n";
+  const url = /^server (\S+)$/m.exec(output)?.[1] ?? output;
+  assertEquals(await get(url), { status: 200, text: "<h1>webserver1</h1><p>Visit 1" });
+  const page = /^webserver1_monitor: (\S+)$/m.exec(output)?.[1] ?? output;
+  assertEquals((await get(page)).status, 401);
+  process.kill();
+  await reader.cancel();
+  await process.status;
 });

@@ -5,6 +5,8 @@ import { Connection } from "./connection.js";
 
 /** Milliseconds from one look to the next. */
 const PAUSE = 250;
+/** Milliseconds after which a look that was not answered is asked for again. */
+const PATIENCE = 5_000;
 /** Milliseconds in which a screen reader is told of errors once. */
 const QUIET = 5_000;
 /** The channels that have a chart at first, with the colour of those that are no good news. */
@@ -33,7 +35,9 @@ let timer;
 
 function look() {
   clearTimeout(timer);
-  if (document.visibilityState === "visible") connection.send("look");
+  if (document.visibilityState !== "visible") return;
+  connection.send("look");
+  timer = setTimeout(look, PATIENCE);
 }
 
 connection.addEventListener("open", () => {
