@@ -110,16 +110,19 @@ const renderers = {
 
   callbacks({ text, wordwrap }) {
     find("callbacks").textContent = text;
-    const wrap = find("wrap");
     // "input": as this viewer is set.
-    wrap.disabled = wordwrap !== "input";
-    if (wrap.disabled) wrap.checked = wordwrap === "on";
-    find("wrap-why").textContent = wrap.disabled ? `(wordwrap is ${wordwrap})` : "";
-    find("callbacks").classList.toggle("wrapped", wrap.checked);
+    find("wrap").disabled = wordwrap !== "input";
+    find("wrap-why").textContent = wordwrap === "input" ? "" : `wordwrap is ${wordwrap}`;
+    if (wordwrap !== "input") wrap(wordwrap === "on");
   },
 };
 
-find("wrap").addEventListener("change", ({ target }) => find("callbacks").classList.toggle("wrapped", target.checked));
+function wrap(on) {
+  find("callbacks").classList.toggle("wrapped", on);
+  find("wrap").ariaPressed = String(on);
+}
+
+find("wrap").addEventListener("click", () => wrap(find("wrap").ariaPressed === "false"));
 
 /* Info channels */
 
@@ -139,16 +142,18 @@ function renderInfo() {
 
 function addChannel(channel) {
   const row = make("tr");
+  const head = make("th", undefined, { scope: "row" });
   const values = ["", "", ""].map((text) => make("td", text));
-  const box = make("input", undefined, { type: "checkbox", "aria-label": `Chart of ${channel}` });
-  const choice = make("td");
-  choice.append(box);
-  row.append(choice, make("th", channel, { scope: "row" }), ...values);
+  const button = make("button", channel, { type: "button", "aria-pressed": "false" });
+  head.append(button);
+  row.append(head, ...values);
   find("info").append(row);
   cells.set(channel, values);
-  box.addEventListener("change", () => showChart(channel, box.checked));
-  box.checked = CHARTS.includes(channel);
-  if (box.checked) showChart(channel, true);
+  button.addEventListener("click", () => {
+    button.ariaPressed = String(button.ariaPressed === "false");
+    showChart(channel, button.ariaPressed === "true");
+  });
+  if (CHARTS.includes(channel)) button.click();
 }
 
 function showChart(channel, shown) {
@@ -236,7 +241,7 @@ function renderSwitches() {
   for (const id of ["active", "clear"]) find(id).disabled = !connected;
   find("active").disabled ||= busy;
   find("restart").disabled = !connected || busy || !active;
-  find("active").setAttribute("aria-checked", String(active === true));
+  find("active").ariaChecked = String(active === true);
   if (name === undefined) return;
   const word = busy ? DOING[switching[0]] : active ? "Active" : "Stopped";
   const text = connected ? word : `${word} at ${clock(Date.now())}, when last seen`;
