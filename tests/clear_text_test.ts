@@ -1,7 +1,7 @@
 /** The warning that a password has come over a network without TLS. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type Callbacks, WebServer } from "../mod.ts";
+import type { Callbacks, WebServer } from "../mod.ts";
 import { printed, running } from "./helpers.ts";
 
 const TOKEN = "Basic b3BlcmF0b3I6c3RhZ2U=";

@@ -109,7 +109,7 @@ function handshake(page: string, uri: string, headers: Record<string, string> = 
 
 Deno.test("the monitor shows its page and its scripts to its users only", async () => {
   await using subject = await watched();
-  for (const uri of ["", "monitor.js", "monitor.css", "charts.js", "connection.js", "uplot.js"]) {
+  for (const uri of ["", "monitor.js", "monitor.css", "charts.js", "pages/connection.js", "uplot.js"]) {
     const refused = await fetch(subject.page + uri);
     assertEquals(refused.status, 401, uri);
     assertEquals(refused.headers.get("www-authenticate"), 'Basic realm="webserver1_monitor", charset="UTF-8"');

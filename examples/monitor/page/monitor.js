@@ -1,7 +1,7 @@
 /** The page of the monitor: it asks for a look four times a second while it is seen, and shows what has changed. */
 
 import { Chart, clock, number, Samples } from "./charts.js";
-import { Connection } from "./connection.js";
+import { Connection } from "../../pages/connection.js";
 
 /** Milliseconds from one look to the next. */
 const PAUSE = 250;
