@@ -253,6 +253,8 @@ export class WebServer implements AsyncDisposable {
    * It may be wrapped before the start, in a function that sees every request and answer: that is how `--log` does it.
    */
   fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
+    // A listener of somebody else: with --parallel, `deno serve` calls onListen in the first of its workers only.
+    if (this.#life.stopped && info !== undefined) this.#life.serve(undefined);
     const { loading, run } = this.#life;
     return loading === undefined ? run.fetch(request, info) : loading.then(() => this.#life.run.fetch(request, info));
   };

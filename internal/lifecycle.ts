@@ -67,6 +67,10 @@ export class Lifecycle {
     return this.#state === "running" || this.#state === "served";
   }
 
+  get stopped(): boolean {
+    return this.#state === "stopped";
+  }
+
   get served(): boolean {
     return this.#state === "served";
   }
