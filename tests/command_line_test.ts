@@ -174,14 +174,15 @@ if (Deno.build.os !== "windows") {
     await using directory = await folder();
     await Deno.writeTextFile(
       `${directory.path}/show.ts`,
-      `export const onHTTPRequest = () => (console.log("asked"), new Promise(() => {}));`,
+      `export const onHTTPRequest = (_webServer, { uri }) =>
+  uri === "/hang" ? (console.log("asked"), new Promise(() => {})) : new Response("fine");`,
     );
     await using running = await startProgram(
       ["--shutdownTimeout", "600", "--callbacks", `${directory.path}/show.ts`],
       ["--allow-net", `--allow-read=${directory.path}`],
     );
     using connection = await Deno.connect({ port: Number(new URL(urlOf(running)).port), hostname: "127.0.0.1" });
-    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    await connection.write(new TextEncoder().encode("GET /hang HTTP/1.1\r\nHost: x\r\n\r\n"));
     await running.printed("asked");
     running.process.kill("SIGINT");
     // The first one is known to have been taken when new requests are refused.
