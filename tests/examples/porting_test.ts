@@ -1,0 +1,180 @@
+/** The callback files of the porting guide: TypeScript and Python answer alike, and the guide shows these very files. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { connect, disconnect, once } from "../helpers.ts";
+
+const root = new URL("../../", import.meta.url);
+
+type Event =
+  | { method: string; uri: string; headers?: Record<string, string>; body?: string }
+  | { open: string }
+  | { from: string; text: string };
+
+interface Result {
+  readonly response: Record<string, string | number> | null;
+  readonly sent: [client: string, text: string][];
+}
+
+function hasPython(): boolean {
+  try {
+    return new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/** What the Python callbacks do at each event. */
+async function python(script: string, folder: string, events: Event[]): Promise<Result[]> {
+  const harness = new URL("touchdesigner.py", import.meta.url).pathname;
+  const process = new Deno.Command("python3", {
+    args: [harness, new URL(`examples/porting/${script}`, root).pathname, folder],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(events)));
+  await writer.close();
+  return JSON.parse(new TextDecoder().decode((await process.output()).stdout));
+}
+
+/** A server in a folder with a copy of the examples, with just the permissions that the first line of the file names. */
+async function start(script: string, folder: string): Promise<{ url: string } & AsyncDisposable> {
+  await Deno.mkdir(`${folder}/examples/porting`, { recursive: true });
+  for await (const { name } of Deno.readDir(new URL("examples/porting/", root))) {
+    await Deno.copyFile(new URL(`examples/porting/${name}`, root), `${folder}/examples/porting/${name}`);
+  }
+  const file = `examples/porting/${script}`;
+  const [firstLine] = (await Deno.readTextFile(`${folder}/${file}`)).split("\n");
+  const [, permissions, callbacks, origins] =
+    /^\/\/ deno run (.*) mod\.ts --callbacks (\S+)(?: --watch)?(?: --origins (\S+))?$/.exec(firstLine!)!;
+  assertEquals(callbacks, file);
+  const parameters = { port: 0, localaddress: "127.0.0.1", callbacks, origins: origins && [origins] };
+  await Deno.writeTextFile(
+    `${folder}/program.ts`,
+    `import { WebServer } from "@webserver-dat/server";
+const server = new WebServer(${JSON.stringify(parameters)});
+await server.start();
+console.log(server.address!.url);`,
+  );
+  const config = new URL("deno.json", root).pathname;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-lock", "--no-prompt", "--config", config, ...permissions!.split(" "), "program.ts"],
+    cwd: folder,
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const { value } = await reader.read();
+  return {
+    url: value!.trim(),
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGKILL");
+      await reader.cancel();
+      await process.status;
+    },
+  };
+}
+
+const json = (text: string | number | undefined) => JSON.parse(String(text));
+
+/** Both sides of an example go through the same events. */
+async function compare(name: string, events: Event[]): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const expected = await python(`${name}.py`, folder, events);
+    await Deno.remove(`${folder}/uploads`, { recursive: true }).catch(() => {});
+    await using server = await start(`${name}.ts`, folder);
+    const sockets = new Map<string, { socket: WebSocket; messages: unknown[]; expected: unknown[] }>();
+    for (const [index, event] of events.entries()) {
+      const { response, sent } = expected[index]!;
+      for (const [client, text] of sent) sockets.get(client)?.expected.push(text.startsWith("{") ? json(text) : text);
+      if ("open" in event) {
+        const socket = await connect(server.url);
+        const messages: unknown[] = [];
+        socket.onmessage = ({ data }) => messages.push(data.startsWith("{") ? json(data) : data);
+        sockets.set(event.open, { socket, messages, expected: sent.map(([, text]) => json(text)) });
+      } else if ("text" in event) {
+        sockets.get(event.from)!.socket.send(event.text);
+      } else {
+        const { method, uri, headers = {}, body } = event;
+        const answer = await fetch(new URL(uri, server.url), { method, headers, ...(body !== undefined && { body }) });
+        const { statusCode, statusReason, data, ...others } = response!;
+        assertEquals([answer.status, answer.statusText], [statusCode, statusReason], `${method} ${uri}`);
+        const text = await answer.text();
+        // The page of the panel is in a Text DAT there, and a file here.
+        if (uri === "/") assertStringIncludes(text, "<title>");
+        else if (answer.headers.get("content-type") === "application/json") assertEquals(json(text), json(data));
+        else assertEquals(text, data);
+        for (const [header, value] of Object.entries(others)) assertEquals(answer.headers.get(header), value);
+      }
+      for (const { socket, messages, expected } of sockets.values()) {
+        while (messages.length < expected.length) await once(socket, "message");
+      }
+    }
+    for (const { socket, messages, expected } of sockets.values()) {
+      // What was sent before the close has arrived by then.
+      await disconnect(socket);
+      assertEquals(messages, expected);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const ignore = !hasPython();
+const both = (what: string) => `${what}, in Python as in TypeScript${ignore ? " (skipped: there is no python3)" : ""}`;
+
+Deno.test({
+  name: both("the remote panel tells every other client of a change, and new clients of all values"),
+  ignore,
+  fn: () =>
+    compare("remote_panel", [
+      { method: "GET", uri: "/" },
+      { method: "GET", uri: "/nowhere" },
+      { open: "phone" },
+      { open: "TouchDesigner" },
+      { from: "phone", text: '{"name": "level", "value": 0.25}' },
+      { from: "TouchDesigner", text: '{"name": "speed", "value": 3}' },
+      { from: "phone", text: '{"name": "no such slider", "value": 1}' },
+      { from: "phone", text: '{"name": "level", "value": "no number"}' },
+      { from: "phone", text: '{"name": "level", "value": 1}' },
+      { open: "late phone" },
+    ]),
+});
+
+Deno.test({
+  name: both("the image receiver takes a JPEG, tells every client of it, and gives it back"),
+  ignore,
+  fn: () =>
+    compare("image_receiver", [
+      { open: "TouchDesigner" },
+      { method: "GET", uri: "/image" },
+      { method: "POST", uri: "/image", headers: { "Content-Type": "text/plain" }, body: "no image" },
+      { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "as if it were a JPEG" },
+      { method: "GET", uri: "/image" },
+      { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "another" },
+      { method: "GET", uri: "/image" },
+      { method: "GET", uri: "/elsewhere" },
+    ]),
+});
+
+Deno.test({
+  name: both("the JSON API answers and changes values, for pages of another origin too"),
+  ignore,
+  fn: () => {
+    const headers = { "Origin": "http://panel.local:8080", "Content-Type": "application/json" };
+    return compare("json_api", [
+      { method: "OPTIONS", uri: "/values/level", headers },
+      { method: "GET", uri: "/values", headers },
+      { method: "GET", uri: "/values/level", headers },
+      { method: "PUT", uri: "/values/level", headers, body: "0.75" },
+      { method: "GET", uri: "/values/level", headers },
+      { method: "PUT", uri: "/values/level", headers, body: '"loud"' },
+      { method: "PUT", uri: "/values/level", headers, body: "{" },
+      { method: "PUT", uri: "/values/nothing", headers, body: "1" },
+      { method: "GET", uri: "/values", headers },
+      { method: "GET", uri: "/", headers },
+    ]);
+  },
+});
