@@ -157,7 +157,8 @@ function remembered(question: string[], work: () => Promise<boolean>): Promise<b
  * So those who are in stay in while others guess, and everything else is served. A newcomer waits in the same queue as
  * those who guess, and may find it full: then this rejects with `Deno.errors.Busy`. Answer 503 and not 401, which makes a
  * browser forget a password that may be right. The queue is empty again some seconds after the guessing ends. To turn
- * away those who guess, look at `request.clientAddress`, or let a proxy in front do it.
+ * away those who guess, look at `request.clientAddress`, or let a proxy in front do it. Queue and memory are those of
+ * one process or, under `deno serve --parallel`, of one worker.
  *
  * An unknown user costs the same as a wrong password, at the cost of the first of the stored strings. What this does not
  * promise: stored strings of different cost are told apart by the time they take, a password that was verified before is
