@@ -1,7 +1,6 @@
 /** WebSockets: the callbacks, the methods, the handshake, with Deno's own client, npm `ws` and raw TCP. */
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import WS from "ws";
 import { connect, deferred, disconnect, once, rawRequest, running } from "./helpers.ts";
 import { handshake, RawWebSocket } from "./raw_websocket.ts";
 
@@ -35,31 +34,6 @@ Deno.test("text and binary messages arrive as sent, and what is sent back too", 
   }
   await disconnect(socket);
   assertEquals(subject.errors, []);
-});
-
-Deno.test("npm ws is served as well: text, binary, ping, close with code and reason", async () => {
-  const closed = deferred<[number, string]>();
-  await using subject = await running({
-    onWebSocketReceiveText: (webServer, client, data) => webServer.webSocketSendText(client, data.toUpperCase()),
-    onWebSocketReceiveBinary: (webServer, client, data) => webServer.webSocketSendBinary(client, data.toReversed()),
-    onWebSocketClose: (_webServer, _client, code, reason) => closed.resolve([code, reason]),
-  });
-  const socket = new WS(subject.url.replace("http", "ws"));
-  const next = (event: string) => new Promise<Uint8Array>((resolve) => socket.once(event, resolve));
-  await next("open");
-  let message = next("message");
-  socket.send("text");
-  assertEquals(new TextDecoder().decode(await message), "TEXT");
-  message = next("message");
-  socket.send(new Uint8Array([1, 2, 3]));
-  assertEquals([...await message], [3, 2, 1]);
-  const pong = next("pong");
-  socket.ping("are you there");
-  assertEquals(new TextDecoder().decode(await pong), "are you there");
-  const gone = next("close");
-  socket.close(4001, "bye");
-  assertEquals(await closed.promise, [4001, "bye"]);
-  await gone;
 });
 
 Deno.test("onWebSocketClose has the peer's code and reason, once, and the client is gone by then", async () => {
