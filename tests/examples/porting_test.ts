@@ -38,28 +38,20 @@ async function python(script: string, folder: string, events: Event[]): Promise<
   return JSON.parse(new TextDecoder().decode((await process.output()).stdout));
 }
 
-/** A server in a folder with a copy of the examples, with just the permissions that the first line of the file names. */
+/** The command that the first line of a file names, in a folder with a copy of the examples, on a free loopback port. */
 async function start(script: string, folder: string): Promise<{ url: string } & AsyncDisposable> {
   await Deno.mkdir(`${folder}/examples/porting`, { recursive: true });
   for await (const { name } of Deno.readDir(new URL("examples/porting/", root))) {
     await Deno.copyFile(new URL(`examples/porting/${name}`, root), `${folder}/examples/porting/${name}`);
   }
-  const file = `examples/porting/${script}`;
-  const [firstLine] = (await Deno.readTextFile(`${folder}/${file}`)).split("\n");
-  const [, permissions, callbacks, origins] =
-    /^\/\/ deno run (.*) mod\.ts --callbacks (\S+)(?: --watch)?(?: --origins (\S+))?$/.exec(firstLine!)!;
-  assertEquals(callbacks, file);
-  const parameters = { port: 0, localaddress: "127.0.0.1", callbacks, origins: origins && [origins] };
-  await Deno.writeTextFile(
-    `${folder}/program.ts`,
-    `import { WebServer } from "@webserver-dat/server";
-const server = new WebServer(${JSON.stringify(parameters)});
-await server.start();
-console.log(server.address!.url);`,
-  );
-  const config = new URL("deno.json", root).pathname;
+  const [firstLine] = (await Deno.readTextFile(`${folder}/examples/porting/${script}`)).split("\n");
+  const [, permissions, flags] = /^\/\/ deno run (.*) mod\.ts (--callbacks .*)$/.exec(firstLine!)!;
+  const loopback = ["--port", "0", "--localaddress", "127.0.0.1"];
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-lock", "--no-prompt", "--config", config, ...permissions!.split(" "), "program.ts"],
+    args: [
+      ...["run", "--quiet", "--no-lock", "--no-prompt", ...permissions!.split(" ")],
+      ...[new URL("mod.ts", root).href, ...flags!.split(" "), ...loopback],
+    ],
     cwd: folder,
     stdin: "null",
     stdout: "piped",
@@ -67,7 +59,7 @@ console.log(server.address!.url);`,
   const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const { value } = await reader.read();
   return {
-    url: value!.trim(),
+    url: /http:\S+/.exec(value!)![0],
     async [Symbol.asyncDispose]() {
       process.kill("SIGKILL");
       await reader.cancel();
