@@ -395,6 +395,27 @@ declare global {
   var heard: string[];
 }
 
+Deno.test("a save starts the variables of the file anew, and keeps those of a module that it imports", async () => {
+  await using folder = new Folder();
+  await folder.write("state.ts", "export const state = { visits: 0 };");
+  const counting = (word: string) =>
+    `import { state } from "./state.ts";
+let visits = 0;
+export const onHTTPRequest = () => new Response(\`${word} \${++visits} \${++state.visits}\`);`;
+  const callbacks = await folder.write("show.ts", counting("one"));
+  await using subject = await running({ callbacks, watch: true });
+  assertEquals(await subject.says(), "one 1 1");
+  await folder.write("state.ts", "export const state = { visits: 1000 };");
+  await folder.write("show.ts", counting("two"));
+  let said = "";
+  let asked = 1;
+  await until(async () => {
+    asked++;
+    return (said = await subject.says()).startsWith("two");
+  });
+  assertEquals(said, `two 1 ${asked}`);
+});
+
 Deno.test("without watch, a save changes nothing", async () => {
   await using folder = new Folder();
   const callbacks = await folder.write("show.ts", saying("one"));

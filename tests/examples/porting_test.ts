@@ -1,6 +1,8 @@
 /** The callback files of the porting guide: TypeScript and Python answer alike, and the guide shows these very files. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { WebServer } from "../../mod.ts";
+import { CALLBACK_NAMES } from "../../internal/parameters.ts";
 import { disconnect, once } from "../helpers.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -171,4 +173,23 @@ Deno.test({
       { method: "GET", uri: "/", headers },
     ]);
   },
+});
+
+Deno.test("the porting guide shows the three files, whole, and the commands in them", async () => {
+  const guide = await Deno.readTextFile(new URL("docs/porting.md", root));
+  for (const name of ["remote_panel", "image_receiver", "json_api"]) {
+    const [left, right] = await Promise.all(
+      ["py", "ts"].map((extension) => Deno.readTextFile(new URL(`examples/porting/${name}.${extension}`, root))),
+    );
+    assertStringIncludes(guide, `\`\`\`python\n${left}\`\`\`\n`);
+    const command = right!.slice("// ".length, right!.indexOf("\n"));
+    assertStringIncludes(guide, `\`\`\`sh\n${command}\n\`\`\`\n`);
+    assertStringIncludes(guide, `\`\`\`ts ignore\n${right!.slice(right!.indexOf("import "))}\`\`\`\n`);
+  }
+});
+
+Deno.test("the porting guide names every callback and every Info channel", async () => {
+  const guide = await Deno.readTextFile(new URL("docs/porting.md", root));
+  for (const name of CALLBACK_NAMES) assertStringIncludes(guide, `\`${name}(webServer`);
+  for (const channel of Object.keys(new WebServer().info())) assertStringIncludes(guide, `\`${channel}\``);
 });
