@@ -288,8 +288,11 @@ pageTest(
     const { page } = await chromium.visit(panels.url, OPTIONS);
     await page.waitForSelector('.state[data-state="open"]');
     assertEquals(await page.getAttribute(".state", "aria-live"), "polite");
+    const place = await page.locator("#brightness").boundingBox();
     await server.stop();
     await page.getByText("Connection lost, trying again").waitFor();
+    // What is under a thumb stays there.
+    assertEquals(await page.locator("#brightness").boundingBox(), place);
     await page.getByLabel("Brightness").fill("0.1");
     assertEquals(await page.inputValue("#brightness"), "0.8");
     await server.set({ port: panels.port, active: true });
