@@ -87,15 +87,19 @@ const renderers = {
   },
 
   rows([header, ...rows]) {
-    const line = (tag, cells) => {
+    const line = (tag, cells, attributes = () => ({})) => {
       const row = make("tr");
-      row.append(...cells.map((cell) => make(tag, cell, tag === "th" ? { scope: "col" } : {})));
+      row.append(...cells.map((cell, at) => make(tag, cell, attributes(header[at]))));
       return row;
     };
+    const times = header.indexOf("opened");
     const head = make("thead");
     const body = make("tbody");
-    head.append(line("th", header));
-    body.append(...rows.map((cells) => line("td", cells)));
+    head.append(line("th", header, () => ({ scope: "col" })));
+    body.append(...rows.map((cells) => {
+      const shown = cells.map((cell, at) => at === times ? clock(new Date(cell)) : cell);
+      return line("td", shown, (column) => ({ "data-column": column }));
+    }));
     find("rows").replaceChildren(head, body);
     const all = state.info.num_rows - 1;
     find("rows-count").textContent = number(all);
