@@ -40,7 +40,7 @@ export interface RequestFields {
   readonly uri: string;
   /** The query, decoded. Of a name that occurs more than once, the last value. Empty without a query. */
   readonly pars: Readonly<Record<string, string>>;
-  /** Who asks: `"192.168.0.7:50112"`, `"[fe80::1]:50112"`. */
+  /** Who asks: `"192.168.0.7:50112"`, `"[fe80::1]:50112"`. Behind a proxy of parameter `trustedProxies`, the address that it forwards. */
   readonly clientAddress: string;
   /**
    * The address asked, in the form of `clientAddress`. Advisory where the server listens on all interfaces: the runtime
@@ -48,7 +48,10 @@ export interface RequestFields {
    * a client on loopback, else the address listened on.
    */
   readonly serverAddress: string;
-  /** The body. Empty without one, and for `GET`, `HEAD` and `CONNECT`, whose bodies the runtime drops. */
+  /**
+   * The body. Empty without one, for `GET`, `HEAD` and `CONNECT`, whose bodies the runtime drops, and with parameter `body` set to
+   * `"stream"`. It is yours to keep.
+   */
   readonly data: Uint8Array<ArrayBuffer>;
   /** The headers as the web platform has them. */
   readonly headers: Headers;
@@ -67,9 +70,12 @@ export interface RequestFields {
    * @throws {TypeError} (rejects) where the body is no form.
    */
   formData(): Promise<FormData>;
-  /** Aborts when the client is gone; in Deno 2 also when the answer has been delivered. */
+  /** Aborts when the client is gone, and when the server stops; in Deno 2 also when the answer has been delivered. */
   readonly signal: AbortSignal;
-  /** The Fetch `Request` underneath. Its body is already taken: it is `data`. */
+  /**
+   * The Fetch `Request` underneath. Its body is already taken: it is `data`, unless parameter `body` is `"stream"`, when it is to be read
+   * from here, or by `text()`, `json()` or `formData()`.
+   */
   readonly raw: Request;
 }
 
@@ -123,12 +129,18 @@ export interface ResponseDictionary {
 export type HTTPAnswer = Partial<ResponseDictionary> | Response | void;
 
 /**
- * The callbacks of a server. `this` is the object they are in. What a callback returns counts for `onHTTPRequest` alone;
- * of the others only promises are awaited.
+ * The callbacks of a server. `this` is the object they are in. Each may be left out, and each may be `async`: the server
+ * goes on serving others while one waits.
  *
- * `client` is the client's address, such as `"192.168.0.7:50112"`: the name by which the methods of the server know it.
- * The callbacks of one WebSocket client run one at a time and in order, open first and close last, also when they are async;
- * HTTP requests run concurrently.
+ * - `client` is the client's address, such as `"192.168.0.7:50112"`: the name by which the methods of the server know it.
+ * - **Order.** The callbacks of one WebSocket client run one at a time and in order, open first and close last, also when they are async.
+ *   HTTP requests run concurrently.
+ * - **What throws**, or rejects, never takes the server down. It counts as an error, {@linkcode Callbacks.onError} hears of it once, and
+ *   the client learns nothing of it but a status.
+ * - **What is slow** holds up nobody else, as long as it awaits. What an async callback has not settled after parameter `requestTimeout`
+ *   is given up: an HTTP request is answered 503, and for a WebSocket client the next callback runs. A callback that computes without
+ *   awaiting does hold up all: JavaScript has one thread.
+ * - What a callback returns counts for `onHTTPRequest` and `onWebSocketRequest`; of the others only promises are awaited.
  */
 export interface Callbacks {
   /**
@@ -137,6 +149,23 @@ export interface Callbacks {
    * Return `response`, or another dictionary, or a `Response` (for files, streams, server-sent events). Returning nothing
    * answers 404 and counts a warning. Throwing, or returning what cannot be sent (an impossible status, header name or
    * header value, anything else), answers 500 without details. While absent, every request is answered 404.
+   *
+   * Not every request comes this far: a body over `maxBodySize`, POST, PUT, PATCH and DELETE from pages that `origins` does not admit,
+   * and what is no HTTP are answered by the server.
+   *
+   * @example A JSON answer
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onHTTPRequest(_webServer, request, response) {
+   *     response.statusCode = 200;
+   *     response["Content-Type"] = "application/json";
+   *     response.data = JSON.stringify({ path: request.uri, level: Number(request.pars["level"] ?? 0) });
+   *     return response;
+   *   },
+   * };
+   * ```
    */
   onHTTPRequest?(
     webServer: WebServer,
@@ -145,11 +174,27 @@ export interface Callbacks {
   ): HTTPAnswer | Promise<HTTPAnswer>;
 
   /**
-   * A WebSocket handshake has arrived, and is right. `response` starts as 101, `"Switching Protocols"`: while `statusCode` stays so, the
-   * WebSocket is accepted; with any other, or a `Response`, it is refused. `response` decides, returned or not. Every further key
-   * is sent as a header, also with 101; `Sec-WebSocket-Protocol` picks one of the sub-protocols that the client offers.
+   * A WebSocket handshake has arrived, and is right. Not in the operator.
    *
-   * Throwing, or what cannot be sent, refuses with 500. While absent, every handshake is accepted.
+   * `response` starts as 101, `"Switching Protocols"`. While `statusCode` stays so, the WebSocket is accepted; any other refuses it, and a
+   * `Response` does. The dictionary passed in decides, returned or not. Every further key is sent as a header, also with 101;
+   * `Sec-WebSocket-Protocol` picks one of the sub-protocols that the client offers. Throwing, or what cannot be sent, refuses with
+   * 500. While absent, every handshake is accepted that `origins` and `maxConnections` admit.
+   *
+   * Leave it without `async` where you can: a client that leaves in the very moment of an awaited answer may leave a file descriptor of
+   * the runtime behind.
+   *
+   * @example A password for the panel's socket
+   * ```ts
+   * import { challenge } from "@webserver-dat/server/auth";
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onWebSocketRequest(webServer, request, response) {
+   *     if (!webServer.authenticateBasic(request["Authorization"], { operator: "stage left" })) challenge(response, "panel");
+   *   },
+   * };
+   * ```
    */
   onWebSocketRequest?(
     webServer: WebServer,
@@ -157,31 +202,119 @@ export interface Callbacks {
     response: ResponseDictionary,
   ): HTTPAnswer | Promise<HTTPAnswer>;
 
-  /** A WebSocket is open: the client can be sent to. `uri` is the path and query it connected to, as sent. */
+  /**
+   * A WebSocket is open: the client can be sent to. `uri` is the path and query it connected to, as sent. The client's messages wait
+   * until this has settled.
+   *
+   * @example Greeting a client
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onWebSocketOpen: (webServer, client, uri) => webServer.webSocketSendText(client, `hello, ${client}, in ${uri}`),
+   * };
+   * ```
+   */
   onWebSocketOpen?(webServer: WebServer, client: string, uri: string): unknown;
 
   /**
-   * A WebSocket is closed, exactly once for each that was opened. `code` and `reason` are those of the peer or, where the
-   * server closed first, the server's own; a connection that ended without a close is 1006 (RFC 6455, section 7.4.1).
+   * A WebSocket is closed, exactly once for each that was opened, however it ended. The client can be sent to no more.
+   *
+   * `code` and `reason` are those of the peer or, where the server closed first, the server's own; a connection that ended without a close,
+   * or fell silent for `idleTimeout`, is 1006 (RFC 6455, section 7.4.1). The operator has neither.
+   *
+   * @example Keeping count
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onWebSocketClose(webServer, client, code) {
+   *     console.log(`${client} left with ${code}, ${webServer.webSocketConnections.length} are there`);
+   *   },
+   * };
+   * ```
    */
   onWebSocketClose?(webServer: WebServer, client: string, code: number, reason: string): unknown;
 
-  /** A text message has arrived. */
+  /**
+   * A text message has arrived, whole. Larger ones than `maxMessageSize` do not: they close the connection with 1009. Messages that
+   * come faster than an async callback settles wait, up to `maxBufferedAmount`; beyond, the connection is closed with 1008.
+   *
+   * @example To everyone else
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onWebSocketReceiveText(webServer, client, data) {
+   *     for (const other of webServer.webSocketConnections) {
+   *       if (other !== client) webServer.webSocketSendText(other, data);
+   *     }
+   *   },
+   * };
+   * ```
+   */
   onWebSocketReceiveText?(webServer: WebServer, client: string, data: string): unknown;
 
-  /** A binary message has arrived. `data` is yours to keep. */
+  /**
+   * A binary message has arrived, whole; with the same limits as text. `data` is yours to keep.
+   *
+   * @example To everyone
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onWebSocketReceiveBinary: (webServer, _client, data) => webServer.webSocketBroadcast(data),
+   * };
+   * ```
+   */
   onWebSocketReceiveBinary?(webServer: WebServer, client: string, data: Uint8Array<ArrayBuffer>): unknown;
 
-  /** The server is active. The start does not wait for what this returns. */
+  /**
+   * The server is active, and answers requests. The start does not wait for what this returns, which may go on as long as the server
+   * does. It runs again at every restart.
+   *
+   * @example The address for a wall of phones
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onServerStart: (webServer) => console.log(`Open ${webServer.address?.url}`),
+   * };
+   * ```
+   */
   onServerStart?(webServer: WebServer): unknown;
 
-  /** The server has stopped: no client is connected any more. The stop waits for a promise, five seconds at most. */
+  /**
+   * The server has stopped: no client is connected any more, and the port is free. The stop waits for a promise, within what is left of
+   * `shutdownTimeout`.
+   *
+   * @example Keeping what was counted
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * let visits = 0;
+   * const callbacks: Callbacks = {
+   *   onHTTPRequest: () => new Response(`Visit ${++visits}`),
+   *   onServerStop: () => Deno.writeTextFile("visits.txt", String(visits)),
+   * };
+   * ```
+   */
   onServerStop?(webServer: WebServer): unknown;
 
   /**
-   * Something went wrong: `callbackName` is the callback that threw or rejected, or the method (`"start"`, `"stop"`,
-   * `"restart"`, `"set"`) that could not do its work. Called once for each error that `info().errors` counts. While absent,
-   * errors go to `console.error`.
+   * Something went wrong. Not in the operator. `callbackName` is the callback that threw or rejected, the method (`"start"`, `"stop"`,
+   * `"restart"`, `"set"`) that could not do its work, or the file (`"callbacks"`, `"certificate"`) that was saved and cannot be used.
+   * Called once for each error that `info().errors` counts. While absent, errors go to `console.error`; where it throws itself, both
+   * errors do.
+   *
+   * @example One line for each
+   * ```ts
+   * import type { Callbacks } from "@webserver-dat/server/callbacks";
+   *
+   * const callbacks: Callbacks = {
+   *   onError: (webServer, error, callbackName) => console.error(`${webServer.name} ${callbackName}: ${error}`),
+   * };
+   * ```
    */
   onError?(webServer: WebServer, error: unknown, callbackName: string): unknown;
 }
