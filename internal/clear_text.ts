@@ -14,6 +14,8 @@ export class ClearText {
   readonly #read = new WeakSet<Request>();
   readonly #warn: () => void;
   #warned = false;
+  /** Whether there is a request to look at. */
+  suspects = false;
 
   constructor(warn: () => void) {
     this.#warn = warn;
@@ -22,13 +24,16 @@ export class ClearText {
   /** A callback reads the `Authorization` of a request. */
   authorizationRead(request: Request, value: string | null, peer: Address | undefined): void {
     if (this.#warned || value === null || peer === undefined || !BASIC.test(value)) return;
-    if (!isLoopback(formatAddress(peer.hostname, peer.port))) this.#read.add(request);
+    if (isLoopback(formatAddress(peer.hostname, peer.port))) return;
+    this.#read.add(request);
+    this.suspects = true;
   }
 
   /** A request is answered. */
   answered(request: Request, status: number): void {
     if (this.#warned || status >= 400 || !this.#read.has(request)) return;
     this.#warned = true;
+    this.suspects = false;
     this.#warn();
   }
 }

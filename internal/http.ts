@@ -97,28 +97,34 @@ export class Requests {
   ): Answer {
     const dictionary = requestDictionary(request, info, context, content);
     const result = this.#cooks.run("onHTTPRequest", dictionary, responseDictionary());
-    const finish = (settled: unknown) => {
-      const answer = this.#finish(settled, request, info);
-      context.clearText?.answered(request, answer.status);
-      return answer;
-    };
-    return result instanceof Promise ? result.then(finish) : finish(result);
+    return result instanceof Promise
+      ? result.then((settled) => this.#finish(settled, request, info, context))
+      : this.#finish(result, request, info, context);
   }
 
-  #finish(result: unknown, request: Request, info: Deno.ServeHandlerInfo | undefined): Response {
+  #finish(
+    result: unknown,
+    request: Request,
+    info: Deno.ServeHandlerInfo | undefined,
+    context: RequestContext,
+  ): Response {
+    const answer = this.#answerOf(result, request);
+    if (context.clearText?.suspects) context.clearText.answered(request, answer.status);
+    return isLasting(answer) ? this.#lasting(answer, info) : answer;
+  }
+
+  #answerOf(result: unknown, request: Request): Response {
     if (result instanceof Failure) return failure(result);
     if (result === undefined) {
       if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn(NOTHING);
       return refusal(404);
     }
-    let response;
     try {
-      response = toResponse(result, request);
+      return toResponse(result, request);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
       return refusal(500);
     }
-    return isLasting(response) ? this.#lasting(response, info) : response;
   }
 
   /** An answer whose end only the runtime knows. */

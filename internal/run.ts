@@ -25,6 +25,7 @@ export class Run {
   readonly #requests: Requests;
   readonly #operator: Operator;
   readonly #stopped = new AbortController();
+  #ended = false;
   #context: RequestContext;
 
   /**
@@ -53,7 +54,7 @@ export class Run {
 
   /** Answers a request. */
   fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
-    if (this.#stopped.signal.aborted) return refusal(503, "The server stops", { connection: "close" });
+    if (this.#ended) return refusal(503, "The server stops", { connection: "close" });
     const upgrade = headerOf(request, "upgrade");
     if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(request, info);
     return this.#requests.answer(request, info, this.#context);
@@ -76,6 +77,7 @@ export class Run {
    * @param milliseconds To wait for that; what has not ended then is given up
    */
   async end(milliseconds: number): Promise<void> {
+    this.#ended = true;
     this.#stopped.abort(new DOMException("The server stops", "AbortError"));
     this.#requests.endStreams();
     const ended = Promise.all([this.sockets.close(1001, "The server stops"), this.#requests.idle()]);
