@@ -5,7 +5,7 @@
  * @module
  */
 
-import { authenticateBasic, type Callbacks, type UserPasswords, WebServer } from "@webserver-dat/server";
+import { authenticateBasic, type Callbacks, challenge, type UserPasswords, WebServer } from "@webserver-dat/server";
 import type { ParameterChange } from "@webserver-dat/server";
 import chart from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import chartStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
@@ -101,10 +101,8 @@ class Monitor {
   readonly #page: Callbacks = {
     onHTTPRequest: (_monitor, request, response) => {
       if (!authenticateBasic(request["Authorization"], this.#users)) {
-        response.statusCode = 401;
-        response["WWW-Authenticate"] = `Basic realm="${this.server.name}", charset="UTF-8"`;
         response.data = "This page is for the users of the monitor";
-        return response;
+        return challenge(response, this.server.name);
       }
       // With its ticket, the page is for no cache.
       return { ...this.#files(request, response), "Cache-Control": "no-store" };

@@ -4,6 +4,7 @@ import Client from "ws";
 import { monitor, monitored, type MonitorOptions } from "../../examples/monitor/monitor.ts";
 import { Samples } from "../../examples/monitor/page/charts.js";
 import { connect, deferred, disconnect, once, printed, raw } from "../helpers.ts";
+import { tlsTest } from "../certificates.ts";
 import { looksRight, pageTest } from "./browser.ts";
 
 const USER = { username: "operator", password: "stage left" };
@@ -263,6 +264,15 @@ Deno.test("the password of the private key never leaves the server", async () =>
   const told = JSON.stringify(await viewer.look());
   assertEquals(Object.fromEntries(viewer.state.parameters).password, "set, and not shown");
   assert(!told.includes(secret));
+});
+
+tlsTest("the monitor of a secure server is secure by the same certificate", async (files) => {
+  const pair = await files.pair();
+  await using subject = await watched({}, { secure: true, ...pair });
+  using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(pair.certificate)] });
+  const answer = await fetch(subject.page, { client, headers: { authorization } });
+  assertMatch(await answer.text(), /^<!DOCTYPE html>/);
+  assertMatch(subject.page, /^https:/);
 });
 
 Deno.test("one who looks is no client of the server, and costs it no cook", async () => {
