@@ -147,7 +147,8 @@ export class WebServer implements AsyncDisposable {
    * @throws {TypeError} If `client` is no address, or `data` no string
    */
   webSocketSendText(client: string, data: string): boolean {
-    return this.#life.run.sockets.find(client)?.send(checkText(data)) ?? (checkText(data), false);
+    const message = checkText(data);
+    return this.#life.run.sockets.find(client)?.send(message) ?? false;
   }
 
   /**
@@ -158,7 +159,8 @@ export class WebServer implements AsyncDisposable {
    * @throws {TypeError} If `client` is no address, or `data` is not bytes
    */
   webSocketSendBinary(client: string, data: ArrayBufferView | ArrayBuffer): boolean {
-    return this.#life.run.sockets.find(client)?.send(checkBytes(data)) ?? (checkBytes(data), false);
+    const message = checkBytes(data);
+    return this.#life.run.sockets.find(client)?.send(message) ?? false;
   }
 
   /**

@@ -246,8 +246,10 @@ export class Lifecycle {
     this.#listener = listener;
     this.#address = listener.address;
     this.#state = "running";
-    await this.#take(changed(wanted, { active: true }), files);
+    const taken = this.#take(changed(wanted, { active: true }), files);
+    // At once, since requests come from now on.
     this.#begin(listener.address, files.certificate !== undefined);
+    await taken;
     for (const warning of files.certificate?.warnings ?? []) this.#cooks.warn(warning);
     this.#begun();
   }
