@@ -21,6 +21,8 @@ const SETTLE = 2 * RETRY;
  * dropped by the broker, which keeps so many for each receiver that is slower than the sender (Mosquitto: 1,000).
  */
 const BACKLOG = { messages: 1_000, bytes: 16 * 1024 * 1024 };
+/** Milliseconds for the broker to confirm what has been sent, at the end. */
+const FAREWELL = 2_000;
 /** Messages sent and not yet confirmed; fewer where the broker says so (Mosquitto: 20). */
 const WINDOW = 100;
 
@@ -140,7 +142,16 @@ export class Broker {
     clearTimeout(this.#timer);
     this.#ready = false;
     this.#ended = true;
-    await client?.endAsync(!client.connected);
+    if (client?.connected) {
+      const farewell = Promise.withResolvers<void>();
+      const timer = setTimeout(farewell.resolve, FAREWELL);
+      client.end(() => farewell.resolve());
+      await farewell.promise;
+      clearTimeout(timer);
+    }
+    client?.end(true);
+    // For a broker that hangs: the package goes on waiting for it.
+    client?.stream.destroy();
     this.#client = undefined;
     this.#count("dropped", this.#waiting.length + this.#unconfirmed.length);
     this.#waiting = this.#unconfirmed = [];

@@ -210,6 +210,31 @@ testWith(
   },
 );
 
+testWith(
+  ["mosquitto"],
+  "A broker that hangs does not keep the end from coming, and what it did not confirm is counted",
+  async () => {
+    const port = freePort();
+    await using program = await broker(port);
+    const url = `mqtt://127.0.0.1:${port}`;
+    const subject = new Broker({ url, filter: "relay/+/+", maxMessageSize: 1_000, onMessage: () => {} });
+    const confirmed = async () => {
+      while (subject.state.published === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    const lines = await printed("error", async () => {
+      subject.connect();
+      subject.publish("relay/room/text", "hello");
+      await confirmed();
+      Deno.kill(program.pid, "SIGSTOP");
+      subject.publish("relay/room/text", "is anyone there?");
+      await subject.end();
+      Deno.kill(program.pid, "SIGCONT");
+    });
+    assertEquals(subject.state.dropped, 1);
+    assertEquals(lines, [["Lost 1 messages to other servers"]]);
+  },
+);
+
 Deno.test("The backlog is bounded in bytes, too", async () => {
   const url = `mqtt://127.0.0.1:${freePort()}`;
   const subject = new Broker({ url, filter: "relay/+/+", maxMessageSize: 1_000_000, onMessage: () => {} });
