@@ -8,7 +8,7 @@ import { template, WebServer, type WebServerParameters } from "../mod.ts";
 import { connect, disconnect, once, printed } from "./helpers.ts";
 
 const root = new URL("../", import.meta.url);
-const config = new URL("deno.json", root).pathname;
+const config = `${import.meta.dirname}/../deno.json`;
 
 /** A folder of its own for a test, and files in it. */
 class Folder implements AsyncDisposable {

@@ -2,7 +2,7 @@
 
 /** The program. */
 export const program = new URL("../mod.ts", import.meta.url).href;
-const config = new URL("../deno.json", import.meta.url).pathname;
+const config = `${import.meta.dirname}/../deno.json`;
 
 /** A program that runs. */
 export interface Program extends AsyncDisposable {

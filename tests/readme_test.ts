@@ -14,7 +14,7 @@ Deno.test("the first callbacks of the README are examples/hello.ts, and greet in
   try {
     await Deno.writeTextFile(`${directory}/hello.ts`, shown.replace("new WebServer({", "new WebServer({ port: 0,"));
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--check", "--config", new URL("deno.json", root).pathname, "--allow-net", "hello.ts"],
+      args: ["run", "--quiet", "--check", "--config", `${import.meta.dirname}/../deno.json`, "--allow-net", "hello.ts"],
       cwd: directory,
       stdin: "null",
       stdout: "piped",

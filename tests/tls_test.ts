@@ -350,7 +350,7 @@ tlsTest(
 /** The project's settings, for a program outside of it. */
 const settings = ["config=../deno.json", "lock=deno.lock"].map((flag) => {
   const [name, file] = flag.split("=");
-  return `--${name}=${new URL(file!, import.meta.url).pathname}`;
+  return `--${name}=${import.meta.dirname}/${file!}`;
 });
 
 /** Arguments of Deno for a program in the folder that starts a server, asks it once, prints the answer or the error. */

@@ -29,7 +29,7 @@ function hasPython(): boolean {
 async function python(script: string, folder: string, events: Event[]): Promise<Result[]> {
   const harness = new URL("touchdesigner.py", import.meta.url).pathname;
   const process = new Deno.Command("python3", {
-    args: [harness, new URL(`examples/porting/${script}`, root).pathname, folder],
+    args: [harness, `${import.meta.dirname}/../../examples/porting/${script}`, folder],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
