@@ -19,10 +19,9 @@ export function endable(
   source: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): { stream: ReadableStream<Uint8Array<ArrayBuffer>>; end(): void } {
   const reader = source.getReader();
-  const ended = Promise.withResolvers<{ done: true; value: undefined }>();
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const { done, value } = await Promise.race([reader.read(), ended.promise]);
+      const { done, value } = await reader.read();
       if (done) controller.close();
       else controller.enqueue(value);
     },
@@ -30,8 +29,8 @@ export function endable(
   }, { highWaterMark: 0 });
   return {
     stream,
+    // Ends the read under way too, whatever the source does.
     end() {
-      ended.resolve({ done: true, value: undefined });
       reader.cancel().catch(() => {});
     },
   };

@@ -187,6 +187,33 @@ Deno.test("an event stream is ended by a stop, cleanly, and its source is told",
   await Promise.all([stopped, cancelled.promise]);
 });
 
+Deno.test("an event stream keeps nothing of what it has sent", async () => {
+  const SIZE = 256 * 1024;
+  let chunks = 0;
+  await using subject = await running({
+    onHTTPRequest: () =>
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            if (chunks++ === 1_200) controller.close();
+            else controller.enqueue(new Uint8Array(SIZE));
+          },
+        }, { highWaterMark: 0 }),
+        { headers: { "content-type": "text/event-stream" } },
+      ),
+  });
+  const before = Deno.memoryUsage().external;
+  // What the engine has not yet collected comes and goes; what is kept only grows.
+  let least = Infinity;
+  let received = 0;
+  for await (const chunk of (await fetch(subject.url)).body!) {
+    received += chunk.length;
+    if (received > 600 * SIZE) least = Math.min(least, Deno.memoryUsage().external - before);
+  }
+  assertEquals(received, 1_200 * SIZE);
+  assert(least < 300 * SIZE, `${least} bytes are kept`);
+});
+
 Deno.test("the signal of requests is aborted by a stop", async () => {
   const asked = deferred();
   await using subject = await running({
