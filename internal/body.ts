@@ -103,8 +103,8 @@ export class Bodies {
     return outcome;
   }
 
-  release(data: Uint8Array): void {
-    this.#held -= data.length;
+  release(bytes: number): void {
+    this.#held -= bytes;
   }
 
   async #read(

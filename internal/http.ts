@@ -82,10 +82,12 @@ export class Requests {
   ): Promise<Response> {
     const data = await this.#bodies.receive(request);
     if (data instanceof Response) return data;
+    // As it is now: a callback may give its memory away, to a worker.
+    const { length } = data;
     try {
       return await this.#respond(request, info, context, data);
     } finally {
-      this.#bodies.release(data);
+      this.#bodies.release(length);
     }
   }
 

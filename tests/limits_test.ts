@@ -99,6 +99,19 @@ Deno.test("maxBodyMemory: bodies held at once that would go over it get 503, and
   for (let round = 0; round < 5; round++) assertEquals(await (await post("/", 1500)).json(), 1500);
 });
 
+Deno.test("maxBodyMemory: a body that a callback gives away, to a worker, is given back", async () => {
+  await using subject = await running({
+    onHTTPRequest(_webServer, { data }) {
+      const { length } = structuredClone(data, { transfer: [data.buffer] });
+      return Response.json(length);
+    },
+  }, { maxBodyMemory: 1000 });
+  for (let round = 0; round < 3; round++) {
+    const answer = await fetch(subject.url, { method: "POST", body: new Uint8Array(600) });
+    assertEquals([answer.status, await answer.json()], [200, 600]);
+  }
+});
+
 Deno.test("maxBodyMemory: what an upload that breaks off had announced is given back", async () => {
   await using subject = await looking((request) => request.data.length, { maxBodyMemory: 1000 });
   for (let round = 0; round < 3; round++) {
