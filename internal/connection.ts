@@ -130,15 +130,19 @@ export class Connection {
     if (this.#state === "closed") return;
     const idleTimeout = this.#shared.parameters().idleTimeout * 1000;
     if (this.#state === "connecting") {
-      if (this.#waited(now, OPEN_TIMEOUT)) {
-        this.#state = "closed";
-        this.#letGo();
-      }
+      if (this.#waited(now, OPEN_TIMEOUT)) this.forget();
     } else if (this.#ours) {
       if (this.#waited(now, Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT))) this.finish();
     } else {
       this.#checkTaking(now, idleTimeout);
     }
+  }
+
+  /** Takes a client that has not come to a socket for gone. */
+  forget(): void {
+    if (this.#state !== "connecting") return;
+    this.#state = "closed";
+    this.#letGo();
   }
 
   /** Leaves what waits to be handled, but for the close. */

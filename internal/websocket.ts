@@ -212,6 +212,8 @@ export class WebSockets {
     this.#stopChecks();
     for (const connection of [...this.#open.values()]) connection.finish();
     for (const connection of this.#finishing) connection.abandon();
+    // Nobody looks at them any more.
+    for (const connection of this.#held) connection.forget();
   }
 }
 

@@ -274,3 +274,17 @@ testWith(
     assertEquals([subject.server.webSocketConnections, opened.size, subject.errors], [[], 0, []]);
   },
 );
+
+testWith(["python3"], "a client that leaves before the answer holds no place beyond a restart", async () => {
+  const answered = deferred();
+  const left = deferred();
+  await using subject = await running({
+    onWebSocketRequest() {
+      answered.resolve();
+    },
+  }, { maxConnections: 1 });
+  reset(subject.port).then(left.resolve, left.reject);
+  await Promise.all([answered.promise, left.promise]);
+  await subject.server.restart();
+  await disconnect(await connect(subject.url));
+});
