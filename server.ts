@@ -20,14 +20,9 @@ import { isModule } from "./internal/files.ts";
 import type { Info } from "./internal/info.ts";
 import { Lifecycle } from "./internal/lifecycle.ts";
 import { type ListenAddress, listenAddress } from "./internal/listener.ts";
+import { checkParameters } from "./internal/rules.ts";
 import { checkBytes, checkClose, checkText } from "./internal/outgoing.ts";
-import {
-  changed,
-  checkParameters,
-  defaults,
-  type ParameterChange,
-  type WebServerParameters,
-} from "./internal/parameters.ts";
+import { changed, defaults, type ParameterChange, type WebServerParameters } from "./internal/parameters.ts";
 
 export type { Info, ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/address.ts";

@@ -5,7 +5,8 @@ import deno from "../deno.json" with { type: "json" };
 import { WebServer } from "../server.ts";
 import { isWildcard } from "./address.ts";
 import { nearest } from "./nearest.ts";
-import { defaults, PARAMETER_NAMES, type ParameterChange, type WebServerParameters } from "./parameters.ts";
+import { defaults, type ParameterChange, type WebServerParameters } from "./parameters.ts";
+import { PARAMETER_NAMES } from "./rules.ts";
 
 const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
 

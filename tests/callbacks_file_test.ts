@@ -7,7 +7,6 @@ import { loadCallbacks } from "../internal/callbacks_module.ts";
 import { template, WebServer, type WebServerParameters } from "../mod.ts";
 import { connect, disconnect, once, printed } from "./helpers.ts";
 
-const root = new URL("../", import.meta.url);
 const config = `${import.meta.dirname}/../deno.json`;
 
 /** A folder of its own for a test, and files in it. */
