@@ -1,6 +1,6 @@
 /** The measure of the others: a handler of `Deno.serve` that does no more than the case asks for. */
 
-import { folder, HTML, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { folder, HTML, IDLE_TIMEOUT, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
 
 // The handlers have two arguments, since fewer let the runtime cut corners.
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
@@ -11,7 +11,7 @@ const template: Handler = (_request, _info) =>
 /** Upgrades, and attaches the handlers of messages. */
 function sockets(onmessage: (socket: WebSocket, data: string | ArrayBuffer) => void): Handler {
   return (request, _info) => {
-    const { socket, response } = Deno.upgradeWebSocket(request);
+    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT });
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => onmessage(socket, data);
     return response;
@@ -21,7 +21,7 @@ function sockets(onmessage: (socket: WebSocket, data: string | ArrayBuffer) => v
 function broadcast(): Handler {
   const open = new Set<WebSocket>();
   return (request, _info) => {
-    const { socket, response } = Deno.upgradeWebSocket(request);
+    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT });
     socket.onopen = () => open.add(socket);
     socket.onclose = () => open.delete(socket);
     socket.onmessage = ({ data }) => {

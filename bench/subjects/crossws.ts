@@ -1,7 +1,7 @@
 /** crossws on `Deno.serve`. */
 
 import crossws, { type DenoOptions } from "crossws/adapters/deno";
-import { name, subject } from "./subject.ts";
+import { IDLE_TIMEOUT, name, subject } from "./subject.ts";
 
 const hooks: Record<string, NonNullable<DenoOptions["hooks"]>> = {
   echo: {
@@ -19,6 +19,6 @@ const hooks: Record<string, NonNullable<DenoOptions["hooks"]>> = {
   },
 };
 
-const adapter = crossws({ hooks: hooks[name]! });
+const adapter = crossws({ hooks: hooks[name]!, idleTimeout: IDLE_TIMEOUT });
 const options = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
 await subject(Deno.serve(options, (request, info) => adapter.handleUpgrade(request, info)).addr.port);

@@ -34,3 +34,6 @@ export async function serveFile(): Promise<Response> {
     },
   });
 }
+
+/** Seconds for all servers: the load answers no ping, and most clients of a broadcast send nothing. */
+export const IDLE_TIMEOUT = 3600;

@@ -1,7 +1,7 @@
 /** This server, with callbacks as a user writes them. */
 
 import { type Callbacks, WebServer, type WebServerParameters } from "../../mod.ts";
-import { folder, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { folder, IDLE_TIMEOUT, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
 
 /** The callbacks of each case; those of the template where there are none. */
 const callbacks: Record<string, () => Callbacks | Promise<Callbacks>> = {
@@ -41,7 +41,8 @@ const callbacks: Record<string, () => Callbacks | Promise<Callbacks>> = {
 const parameters: Record<string, Partial<WebServerParameters>> = {
   https: { secure: true, privatekey: `${folder}/key.pem`, certificate: `${folder}/certificate.pem` },
   // Of the 5,000 that are idle.
-  echo: { maxConnections: 10_000 },
+  echo: { maxConnections: 10_000, idleTimeout: IDLE_TIMEOUT },
+  broadcast: { idleTimeout: IDLE_TIMEOUT },
 };
 
 const own = callbacks[name];
