@@ -37,9 +37,9 @@ export const onHTTPRequest: Callbacks["onHTTPRequest"] = (_webServer, request, r
   }
 };
 
-export const onWebSocketOpen: Callbacks["onWebSocketOpen"] = (_webServer, client) => ledger.open(client);
+export const onWebSocketOpen: Callbacks["onWebSocketOpen"] = (_webServer, client, uri) => ledger.open(client, uri);
 
-export const onWebSocketClose: Callbacks["onWebSocketClose"] = (_webServer, client) => ledger.close(client);
+export const onWebSocketClose: Callbacks["onWebSocketClose"] = (_webServer, client, code) => ledger.close(client, code);
 
 export const onWebSocketReceiveText: Callbacks["onWebSocketReceiveText"] = (webServer, client, data) => {
   ledger.message(client);

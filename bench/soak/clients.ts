@@ -88,7 +88,7 @@ async function ask(name: string, { method, uri, body, isRight }: Kind): Promise<
 /** An open WebSocket, or undefined where it is refused. */
 function open(): Promise<WebSocket | undefined> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/talk`);
     socket.once("open", () => resolve(socket));
     // Also for a 503. What comes after the opening is told by the close.
     socket.on("error", () => resolve(undefined));
@@ -134,7 +134,9 @@ async function talk(name: string): Promise<void> {
     if (socket.readyState === WebSocket.OPEN) socket.close(1000);
     const code = await closed;
     if (code === 1001) report.closedByRestart++;
-    else if (code !== 1000) report.faults.push(`A WebSocket of client ${name} ended with ${code}`);
+    else if (code !== 1000) {
+      report.faults.push(`A WebSocket of client ${name} ended with ${code} after ${Math.round(performance.now())} ms`);
+    }
   }
 }
 

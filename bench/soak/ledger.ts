@@ -1,10 +1,16 @@
+/** What clients that behave open. */
+const BEHAVED = "/talk";
+
 /** What the server of the soak writes down, and what it finds wrong. */
 export class Ledger {
   requests = 0;
   opened = 0;
   closed = 0;
+  /** How often each code ended the WebSocket of a client that behaves. */
+  readonly codes: Record<number, number> = {};
   readonly faults: string[] = [];
-  readonly #open = new Set<string>();
+  /** The clients, and the `uri` of each. */
+  readonly #open = new Map<string, string>();
   /** The last request of each client: they come one after the other, numbered. */
   readonly #last = new Map<string, number>();
 
@@ -15,14 +21,15 @@ export class Ledger {
     this.#last.set(client, id);
   }
 
-  open(client: string): void {
+  open(client: string, uri: string): void {
     this.opened++;
     if (this.#open.has(client)) this.faults.push(`${client} was opened twice`);
-    this.#open.add(client);
+    this.#open.set(client, uri);
   }
 
-  close(client: string): void {
+  close(client: string, code: number): void {
     this.closed++;
+    if (this.#open.get(client) === BEHAVED) this.codes[code] = (this.codes[code] ?? 0) + 1;
     if (!this.#open.delete(client)) this.faults.push(`${client} was closed, but not open`);
   }
 
@@ -32,6 +39,6 @@ export class Ledger {
 
   /** At the end, with the server stopped. */
   conclude(): void {
-    for (const client of this.#open) this.faults.push(`${client} was never closed`);
+    for (const client of this.#open.keys()) this.faults.push(`${client} was never closed`);
   }
 }
