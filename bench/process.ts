@@ -51,13 +51,19 @@ export class Process implements AsyncDisposable {
   cpuTime(): number {
     // Unlike `stat`, which counts in hundredths of a second, this is in nanoseconds.
     let nanoseconds = 0;
-    for (const id of this.#list("task")) nanoseconds += Number(this.#read(`task/${id}/schedstat`).split(" ")[0]);
+    for (const id of this.#list("task")) {
+      try {
+        nanoseconds += Number(Deno.readTextFileSync(`/proc/${this.#process.pid}/task/${id}/schedstat`).split(" ")[0]);
+      } catch {
+        // A thread that has just ended.
+      }
+    }
     return nanoseconds / 1e9;
   }
 
   /** Bytes of its memory that are in RAM. */
   residentMemory(): number {
-    return Number(this.#read("statm").split(" ")[1]) * PAGE;
+    return Number(this.#look("statm", Deno.readTextFileSync).split(" ")[1]) * PAGE;
   }
 
   /** How many files it has open, sockets included. */
@@ -81,10 +87,6 @@ export class Process implements AsyncDisposable {
     for await (const line of lines(this.#process.stderr)) {
       this.#complaints = `${this.#complaints}${line}\n`.slice(-4000);
     }
-  }
-
-  #read(file: string): string {
-    return this.#look(file, (path) => Deno.readTextFileSync(path));
   }
 
   #list(folder: string): string[] {
