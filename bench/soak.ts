@@ -111,6 +111,9 @@ async function soak(): Promise<void> {
   faults.push(...behaved.faults, ...ledger.faults);
   console.log("clients:", { ...behaved, faults: behaved.faults.length }, misbehaved);
   console.log("server:", { ...ledger, faults: ledger.faults.length });
+  for (const code of Object.keys(ledger.codes)) {
+    if (code !== "1000" && code !== "1001") faults.push(`${ledger.codes[Number(code)]} WebSockets ended with ${code}`);
+  }
   if (ledger.opened !== ledger.closed) faults.push(`${ledger.opened} WebSockets were opened, ${ledger.closed} closed`);
   for (let tries = 0; tries < 100 && server.openFiles() > files + OWN_FILES; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
