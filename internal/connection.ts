@@ -16,6 +16,9 @@ const OVERHEAD = 128;
 const POLICY_VIOLATION = 1008;
 const MESSAGE_TOO_BIG = 1009;
 
+/** What the runtime tells of a socket. */
+const EVENTS = ["open", "message", "close", "error"];
+
 /** How a connection ends. */
 interface End {
   readonly code: number;
@@ -45,7 +48,7 @@ export interface Shared {
 export type Message = string | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
 
 /** One connection. Its callbacks run one at a time and in order, open first and close last. */
-export class Connection {
+export class Connection implements EventListenerObject {
   readonly client: string;
   /** The path and query it connected to. */
   readonly uri: string;
@@ -75,18 +78,28 @@ export class Connection {
     this.#shared = shared;
     // Never "blob": a Blob on a socket whose peer resets crashes the runtime.
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.#open();
-    socket.onmessage = ({ data }) => this.#receive(data);
-    // Where we closed first, our code counts. What was not closed but broke, or fell silent, is not clean.
-    socket.onclose = ({ code, reason, wasClean }) => {
-      this.finish(this.#ours ?? { code: wasClean ? code : ABNORMAL, reason });
-      this.#letGo();
-    };
-    // A close event follows, unless there never was a socket.
-    socket.onerror = (event) => {
-      event.preventDefault();
-      if (this.#state === "connecting") this.#letGo();
-    };
+    // Listening itself, a connection has no four functions of its own: of idle ones, there are many.
+    for (const type of EVENTS) socket.addEventListener(type, this);
+  }
+
+  /** What the runtime tells of the socket. */
+  handleEvent(event: Event): void {
+    switch (event.type) {
+      case "message":
+        return this.#receive((event as MessageEvent).data);
+      case "open":
+        return this.#open();
+      case "close": {
+        // Where we closed first, our code counts. What was not closed but broke, or fell silent, is not clean.
+        const { code, reason, wasClean } = event as CloseEvent;
+        this.finish(this.#ours ?? { code: wasClean ? code : ABNORMAL, reason });
+        return this.#letGo();
+      }
+      case "error":
+        // A close event follows, unless there never was a socket.
+        event.preventDefault();
+        if (this.#state === "connecting") this.#letGo();
+    }
   }
 
   /** Bytes that wait to be sent to the client. */
