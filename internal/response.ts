@@ -160,7 +160,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
     throw new TypeError(`Cannot send \`data\`: it is ${kindOf(data)}, not a string, bytes, a Blob or a ReadableStream`);
   }
   // The Blob's own type is checked as any header is: what is set here, the runtime does not set itself.
-  if (data instanceof Blob && data.type !== "") contentType ??= data.type;
+  if (typeof data === "object" && data instanceof Blob && data.type !== "") contentType ??= data.type;
   let headers: ResponseInit["headers"];
   if (fields !== undefined || Array.isArray(contentType)) {
     if (contentType === undefined && typeof data === "string" && data !== "") {
@@ -174,7 +174,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
   }
   const reading = request.method !== "HEAD";
   let body: unknown = data;
-  if (status === 204 || status === 205 || status === 304 || (data instanceof ReadableStream && !reading)) {
+  if (status === 204 || status === 205 || status === 304 || (!reading && data instanceof ReadableStream)) {
     discard(data);
     body = null;
   } else if (reading && isLarge(data)) {
@@ -185,7 +185,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
     headers = withLength;
   }
   const response = new Response(body as BodyInit | null, { status, headers: headers as HeadersInit });
-  if (body instanceof ReadableStream) lasting.add(response);
+  if (typeof body === "object" && body instanceof ReadableStream) lasting.add(response);
   if (reason !== undefined) reasons.set(response, reason);
   return response;
 }
@@ -200,15 +200,14 @@ function isLarge(data: ResponseData): data is Exclude<ResponseData, ReadableStre
 
 function streamed(data: Exclude<ResponseData, ReadableStream>): { stream: ReadableStream; length: number } {
   if (data instanceof Blob) return { stream: data.stream(), length: data.size };
-  // A copy, as the runtime makes one: what the callback does with its buffer later is not sent.
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : copy(data);
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : bytesOf(data);
   return { stream: inChunks(bytes), length: bytes.length };
 }
 
-function copy(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
+function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
   return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength).slice()
-    : new Uint8Array(data.slice());
+    ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
 }
 
 /** A stream that is not sent is told so, that its source can close. */
