@@ -15,11 +15,17 @@ function isThere(program: string): boolean {
 }
 
 /** Defines a test; skipped, with the reason in its name, where one of the programs is missing. `.ci/run` installs them. */
-export function testWith(programs: string[], name: string, body: () => Promise<void>): void {
+export function testWith(
+  programs: string[],
+  name: string,
+  body: () => Promise<void>,
+  options: Pick<Deno.TestDefinition, "sanitizeOps"> = {},
+): void {
   const missing = programs.filter((program) => !isThere(program));
   Deno.test({
     name: missing.length === 0 ? name : `${name} (skipped: needs ${missing.join(", ")})`,
     ignore: missing.length > 0,
     fn: body,
+    ...options,
   });
 }
