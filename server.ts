@@ -251,7 +251,7 @@ export class WebServer implements AsyncDisposable {
    */
   fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     // A listener of somebody else: with --parallel, `deno serve` calls onListen in the first of its workers only.
-    if (this.#life.stopped && info !== undefined) this.#life.serve(undefined);
+    if (info !== undefined && this.#life.fresh) this.#life.serve(undefined);
     const { loading, run } = this.#life;
     return loading === undefined ? run.fetch(request, info) : loading.then(() => this.#life.run.fetch(request, info));
   };

@@ -90,13 +90,14 @@ export class Bodies {
     // Several times as fast as `bytes()`, and can be left.
     const reader = request.body?.getReader();
     if (reader === undefined) return new Uint8Array(0);
-    const claimed = { bytes: 0 };
+    const claimed = { bytes: 0, over: false };
     const outcome = await this.#deadlines.race(
       this.#read(reader, announced(request), limits, claimed),
       () => dropping(408, "The body did not arrive in time"),
     );
     if (outcome instanceof Response) {
       this.#held -= claimed.bytes;
+      claimed.over = true;
       // Or else the runtime would wait for somebody to read the rest.
       reader.cancel().catch(() => {});
     }
@@ -111,9 +112,11 @@ export class Bodies {
     reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
     length: number | undefined,
     limits: Limits,
-    claimed: { bytes: number },
+    claimed: { bytes: number; readonly over: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | Response> {
     const claim = (bytes: number) => {
+      // It was answered meanwhile.
+      if (claimed.over) return false;
       this.#held += bytes;
       claimed.bytes += bytes;
       return this.#held <= limits.maxBodyMemory;

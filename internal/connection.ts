@@ -27,8 +27,8 @@ interface End {
 
 /** What a connection tells the set it is in. */
 export interface Membership {
-  /** It is open. False: the set takes no more. */
-  opened(connection: Connection): boolean;
+  /** It is open. False: the set takes no more. A Promise: when whoever had its address before has been reported closed. */
+  opened(connection: Connection): boolean | Promise<void>;
   /** Nothing comes from it any more. */
   closed(connection: Connection): void;
   /** Its last callback has settled. */
@@ -165,13 +165,15 @@ export class Connection implements EventListenerObject {
 
   #open(): void {
     if (this.#state !== "connecting") return this.#socket.close(1001);
-    if (!this.#shared.set.opened(this)) {
+    const before = this.#shared.set.opened(this);
+    if (before === false) {
       this.#state = "closed";
       return this.#socket.close(1001);
     }
     this.#state = "open";
     this.#since = undefined;
     this.opened = Date.now();
+    if (before instanceof Promise) this.#run(() => before);
     this.#run(() => this.#shared.cooks.run("onWebSocketOpen", this.client, this.uri));
   }
 

@@ -134,7 +134,7 @@ export class Requests {
     if (info === undefined) return response;
     let ended = () => {};
     // Only then: to touch the body of a `Response` makes a stream of what is none.
-    if (response.headers.get("content-type")?.startsWith("text/event-stream") && response.body !== null) {
+    if (response.headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") && response.body !== null) {
       const { stream, end } = endable(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
       response = new Response(stream, response);
       this.#endings.add(end);

@@ -44,6 +44,7 @@ export class Lifecycle {
   #state: State = "stopped";
   #address: ListenAddress | undefined;
   #listener: Listener | undefined;
+  #listened = false;
   #files: Files | undefined;
   #run: Run;
   #transitions: Promise<unknown> = Promise.resolve();
@@ -67,8 +68,9 @@ export class Lifecycle {
     return this.#state === "running" || this.#state === "served";
   }
 
-  get stopped(): boolean {
-    return this.#state === "stopped";
+  /** Whether it has never had a listener. */
+  get fresh(): boolean {
+    return this.#state === "stopped" && !this.#listened;
   }
 
   get served(): boolean {
@@ -244,6 +246,7 @@ export class Lifecycle {
     listener = this.#listen(wanted, files, port),
   ): Promise<void> {
     this.#listener = listener;
+    this.#listened = true;
     this.#address = listener.address;
     this.#state = "running";
     const taken = this.#take(changed(wanted, { active: true }), files);

@@ -33,6 +33,8 @@ export class WebSockets {
   readonly #open = new Map<string, Connection>();
   /** Closed ones whose last callback is still to settle. */
   readonly #finishing = new Set<Connection>();
+  /** Opened ones that wait for those who had their address before. */
+  readonly #whenDone = new Map<string, () => void>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
   #checks: ReturnType<typeof setInterval> | undefined;
@@ -168,10 +170,13 @@ export class WebSockets {
   readonly #membership: Membership = {
     opened: (connection) => {
       if (this.#closed) return false;
+      const { client } = connection;
       // The address is free again, so whoever had it is gone, though no close has come.
-      this.#open.get(connection.client)?.finish();
-      this.#open.set(connection.client, connection);
-      return true;
+      this.#open.get(client)?.finish();
+      this.#open.set(client, connection);
+      const finishing = [...this.#finishing].some((other) => other.client === client);
+      if (!finishing) return true;
+      return new Promise((resolve) => this.#whenDone.set(client, resolve));
     },
     closed: (connection) => {
       this.#open.delete(connection.client);
@@ -179,6 +184,8 @@ export class WebSockets {
     },
     done: (connection) => {
       this.#finishing.delete(connection);
+      this.#whenDone.get(connection.client)?.();
+      this.#whenDone.delete(connection.client);
       if (this.#empty) this.#whenEmpty?.();
     },
     gone: (connection) => {

@@ -315,3 +315,45 @@ Deno.test("what may be sent is text and bytes, of memory shared with a worker to
   assertThrows(() => subject.server.webSocketSendBinary("127.0.0.1:1", wrong), TypeError, "not a Uint8Array");
   await disconnect(socket);
 });
+
+testWith(
+  ["python3"],
+  "a client whose address is used again opens behind the close of the one before, also when that waits",
+  async () => {
+    const gate = deferred();
+    const log: string[] = [];
+    const both = deferred();
+    await using subject = await running({
+      onWebSocketOpen: (_webServer, _client, uri) => void log.push(`open ${uri}`),
+      onWebSocketReceiveText: () => gate.promise,
+      onWebSocketClose() {
+        log.push("close");
+        if (log.filter((entry) => entry === "close").length === 2) both.resolve();
+      },
+    });
+    // From one port twice: reset while a callback works, then opened again, and told so before the callback has settled.
+    const script = `import socket,struct
+head="Host: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n"
+def connect(uri,port):
+  s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind(("127.0.0.1",port)); s.connect(("127.0.0.1",${subject.port}))
+  s.sendall(("GET "+uri+" HTTP/1.1\\r\\n"+head).encode()); s.recv(4096)
+  return s
+first=connect("/1",0); port=first.getsockname()[1]
+first.sendall(bytes([0x81,0x82,0,0,0,0])+b"hi")
+import time; time.sleep(0.2)
+first.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,struct.pack("ii",1,0)); first.close()
+second=connect("/2",port); print("open",flush=True)
+input(); second.close()
+`;
+    const process = new Deno.Command("python3", { args: ["-c", script], stdin: "piped", stdout: "piped" }).spawn();
+    const reader = process.stdout.getReader();
+    await reader.read();
+    assertEquals(log, ["open /1"]);
+    gate.resolve();
+    await process.stdin.close();
+    await both.promise;
+    assertEquals(log, ["open /1", "close", "open /2", "close"]);
+    await reader.cancel();
+    await process.status;
+  },
+);

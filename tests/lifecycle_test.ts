@@ -313,3 +313,17 @@ Deno.test("`await using` stops the server", async () => {
   }
   assertEquals(server.active, false);
 });
+
+Deno.test("a request that comes by fetch() after a stop does not make another's server of it", async () => {
+  const server = new WebServer(local);
+  await server.start();
+  await server.stop();
+  const info = {
+    remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
+    completed: Promise.resolve(),
+  } as const;
+  await (await server.fetch(new Request("http://x/"), info)).text();
+  assertEquals(server.active, false);
+  await server.start();
+  await server.stop();
+});
