@@ -2,6 +2,7 @@
 
 import { STATUS_TEXT } from "@std/http/status";
 import type { HeaderValue, ResponseData, ResponseDictionary } from "../callbacks.ts";
+import { pairsOf } from "./headers.ts";
 import { inChunks } from "./stream.ts";
 
 /** What a header value may not have: control characters, which crash the runtime, and what is beyond a byte. */
@@ -231,7 +232,7 @@ function checked(response: Response): Response {
   if (response.bodyUsed) {
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
-  for (const [name, value] of response.headers) headerText(name, value);
+  for (const [name, value] of pairsOf(response.headers)) headerText(name, value);
   lasting.add(response);
   return response;
 }
