@@ -5,7 +5,7 @@ import { type Cooks, Failure } from "./cook.ts";
 import { originObjection } from "./origin.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary } from "./request.ts";
-import { dropping, isLasting, refusal, responseDictionary, toResponse } from "./response.ts";
+import { dropping, isEventStream, isLasting, refusal, responseDictionary, toResponse, withBody } from "./response.ts";
 import { endable } from "./stream.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
@@ -134,9 +134,9 @@ export class Requests {
     if (info === undefined) return response;
     let ended = () => {};
     // Only then: to touch the body of a `Response` makes a stream of what is none.
-    if (response.headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") && response.body !== null) {
+    if (isEventStream(response) && response.body !== null) {
       const { stream, end } = endable(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
-      response = new Response(stream, response);
+      response = withBody(response, stream);
       this.#endings.add(end);
       ended = () => this.#endings.delete(end);
     }

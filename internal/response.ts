@@ -225,16 +225,39 @@ function cancel(answer: unknown): void {
   }
 }
 
+/** Reads a property as the runtime sees it: a Response of the user's may have another of that name in front. */
+function original<Name extends "type" | "status" | "bodyUsed" | "headers">(
+  name: Name,
+): (response: Response) => Response[Name] {
+  const { get } = Object.getOwnPropertyDescriptor(Response.prototype, name)!;
+  return (response) => get!.call(response);
+}
+
+const typeOfResponse = original("type");
+const statusOf = original("status");
+const isUsed = original("bodyUsed");
+const headersOfResponse = original("headers");
+
 function checked(response: Response): Response {
-  if (response.type === "error" || response.status < 200) {
+  if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
     throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
   }
-  if (response.bodyUsed) {
+  if (isUsed(response)) {
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
-  for (const [name, value] of pairsOf(response.headers)) headerText(name, value);
+  for (const [name, value] of pairsOf(headersOfResponse(response))) headerText(name, value);
   lasting.add(response);
   return response;
+}
+
+/** Whether the answer is of server-sent events, which have no end of their own. */
+export function isEventStream(answer: Response): boolean {
+  return headersOfResponse(answer).get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
+}
+
+/** The same answer with another body. */
+export function withBody(answer: Response, body: ReadableStream): Response {
+  return new Response(body, { status: statusOf(answer), headers: headersOfResponse(answer) });
 }
 
 /**

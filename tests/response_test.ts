@@ -249,7 +249,23 @@ const impossible: [what: string, answer: (response: ResponseDictionary) => unkno
       "x-a",
     ];
   }),
+  ["a control character behind `headers` of a Response's own", () => {
+    const response = new Response("x", { headers: { "x-a": "a\x01b" } });
+    return Object.defineProperty(response, "headers", { value: new Headers({ "x-b": "1" }) });
+  }, "x-a"],
 ];
+
+Deno.test("headers and status that stand in front of those of a Response are not sent, with an event stream either", async () => {
+  await using subject = await running({
+    onHTTPRequest() {
+      const response = new Response("data: 1\n\n", { headers: { "content-type": "text/event-stream" } });
+      Object.defineProperty(response, "status", { value: 7 });
+      return Object.defineProperty(response, "headers", { value: new Headers({ "x-a": "a\x01b" }) });
+    },
+  });
+  const answer = await fetch(subject.url);
+  assertEquals([answer.status, answer.headers.has("x-a"), await answer.text()], [200, false, "data: 1\n\n"]);
+});
 
 function locked(): ReadableStream {
   const stream = new Blob(["x"]).stream();
