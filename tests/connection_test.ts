@@ -320,12 +320,13 @@ testWith(
   ["python3"],
   "a client whose address is used again opens behind the close of the one before, also when that waits",
   async () => {
+    const working = deferred();
     const gate = deferred();
     const log: string[] = [];
     const both = deferred();
     await using subject = await running({
       onWebSocketOpen: (_webServer, _client, uri) => void log.push(`open ${uri}`),
-      onWebSocketReceiveText: () => gate.promise,
+      onWebSocketReceiveText: () => (working.resolve(), gate.promise),
       onWebSocketClose() {
         log.push("close");
         if (log.filter((entry) => entry === "close").length === 2) both.resolve();
@@ -340,19 +341,24 @@ def connect(uri,port):
   return s
 first=connect("/1",0); port=first.getsockname()[1]
 first.sendall(bytes([0x81,0x82,0,0,0,0])+b"hi")
-import time; time.sleep(0.2)
+input()
 first.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,struct.pack("ii",1,0)); first.close()
 second=connect("/2",port); print("open",flush=True)
 input(); second.close()
 `;
     const process = new Deno.Command("python3", { args: ["-c", script], stdin: "piped", stdout: "piped" }).spawn();
     const reader = process.stdout.getReader();
+    const orders = process.stdin.getWriter();
+    const go = () => orders.write(new TextEncoder().encode("\n"));
+    await working.promise;
+    await go();
     await reader.read();
     assertEquals(log, ["open /1"]);
     gate.resolve();
-    await process.stdin.close();
+    await go();
     await both.promise;
     assertEquals(log, ["open /1", "close", "open /2", "close"]);
+    await orders.close();
     await reader.cancel();
     await process.status;
   },
