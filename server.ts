@@ -247,7 +247,8 @@ export class WebServer implements AsyncDisposable {
    * is a program for `deno serve`, which owns the listener then: `start`, `stop`, `restart` and the parameters of the listener
    * are refused.
    *
-   * It may be wrapped before the start, in a function that sees every request and answer: that is how `--log` does it.
+   * It may be wrapped before the start, in a function that sees every request and answer: that is how `--log` does it. An
+   * answer is not to be changed, but to be replaced by a new one.
    */
   fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     // A listener of somebody else: with --parallel, `deno serve` calls onListen in the first of its workers only.

@@ -238,6 +238,9 @@ const statusOf = original("status");
 const isUsed = original("bodyUsed");
 const headersOfResponse = original("headers");
 
+/** What would change headers between the check and the wire does nothing, as it does once they are sent. */
+const SETTLED = { set() {}, append() {}, delete() {} };
+
 function checked(response: Response): Response {
   if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
     throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
@@ -245,7 +248,9 @@ function checked(response: Response): Response {
   if (isUsed(response)) {
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
-  for (const [name, value] of pairsOf(headersOfResponse(response))) headerText(name, value);
+  const headers = headersOfResponse(response);
+  for (const [name, value] of pairsOf(headers)) headerText(name, value);
+  Object.assign(headers, SETTLED);
   lasting.add(response);
   return response;
 }
@@ -261,7 +266,7 @@ export function withBody(answer: Response, body: ReadableStream): Response {
 }
 
 /**
- * The Fetch `Response` for what `onHTTPRequest` returned.
+ * The Fetch `Response` for what `onHTTPRequest` or `onWebSocketRequest` returned.
  *
  * @param request What it answers
  * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
@@ -276,6 +281,6 @@ export function toResponse(answer: unknown, request: Request): Response {
     throw error;
   }
   throw new TypeError(
-    `Cannot answer: onHTTPRequest returned ${kindOf(answer)}, not a response dictionary or a Response`,
+    `Cannot answer: the callback returned ${kindOf(answer)}, not a response dictionary or a Response`,
   );
 }
