@@ -1,6 +1,7 @@
 /** The life cycle: from parameters to a server that runs, and from each state to the next one, in turn. */
 
 import type { Address } from "./address.ts";
+import { keepFreedMemory } from "./allocator.ts";
 import type { Cooks } from "./cook.ts";
 import {
   certificateOf,
@@ -269,6 +270,7 @@ export class Lifecycle {
   }
 
   #begin(listening: Address, secure: boolean): void {
+    keepFreedMemory();
     this.#run = new Run(this.#operator, listening, secure);
     this.#cooks.reset();
     this.#cooks.clock.reset();
