@@ -65,6 +65,8 @@ export class Connection implements EventListenerObject {
   #waiting: (() => unknown)[] | undefined;
   /** Bytes of it. */
   #waitingSize = 0;
+  /** Bytes that wait to be sent, at most: to ask the socket costs a part of what to send does. */
+  #bufferedAtMost = 0;
   /** Since when nothing has happened that was to happen, in milliseconds of `performance.now()`. */
   #since: number | undefined;
   /** Bytes that were to be sent then, and that have been added since. */
@@ -110,9 +112,14 @@ export class Connection implements EventListenerObject {
   /** False where the connection is closed or closing, or too much waits to be sent to it. */
   send(data: Message): boolean {
     if (this.#ours || this.#state !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
-    const before = this.#socket.bufferedAmount;
-    if (before > this.#shared.parameters().maxBufferedAmount) return false;
+    const { maxBufferedAmount } = this.#shared.parameters();
+    if (this.#bufferedAtMost > maxBufferedAmount) {
+      this.#bufferedAtMost = this.#socket.bufferedAmount;
+      if (this.#bufferedAtMost > maxBufferedAmount) return false;
+    }
+    const before = this.#since === undefined ? 0 : this.#socket.bufferedAmount;
     this.#socket.send(data);
+    this.#bufferedAtMost += typeof data === "string" ? data.length * 3 : data.byteLength;
     if (this.#since !== undefined) this.#added += this.#socket.bufferedAmount - before;
     return true;
   }
