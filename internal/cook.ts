@@ -95,9 +95,11 @@ export class Cooks {
   }
 
   #settled(result: PromiseLike<unknown>, name: keyof Callbacks, args: unknown[], start?: number): Promise<unknown> {
-    let settled = Promise.resolve(result);
-    if (!UNBOUNDED.includes(name)) settled = this.deadlines.race(settled, (atOnce) => this.#givenUp(name, atOnce));
-    settled = settled.catch((error) => this.#fail(error, name, args));
+    const failed = (error: unknown) => this.#fail(error, name, args);
+    const promise = Promise.resolve(result);
+    const settled = UNBOUNDED.includes(name)
+      ? promise.catch(failed)
+      : this.deadlines.race(promise, (atOnce) => this.#givenUp(name, atOnce), failed);
     return start === undefined ? settled : settled.finally(() => this.clock.cooked(start));
   }
 

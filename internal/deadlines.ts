@@ -26,8 +26,13 @@ export class Deadlines {
    * What the promise comes to, or what `late` returns if it has not settled in time. What comes after that is ignored.
    *
    * @param late Gets whether its time was cut short
+   * @param failed What a rejection in time comes to; without it, to a rejection
    */
-  race<Value, Late>(promise: Promise<Value>, late: (atOnce: boolean) => Late): Promise<Value | Late> {
+  race<Value, Late>(
+    promise: Promise<Value>,
+    late: (atOnce: boolean) => Late,
+    failed?: (error: unknown) => Late,
+  ): Promise<Value | Late> {
     return new Promise((resolve, reject) => {
       const due = this.#seconds() === 0 ? Infinity : this.#tick + TICKS + 1;
       const pending: Pending = { due, giveUp: (atOnce) => resolve(late(atOnce)) };
@@ -37,8 +42,9 @@ export class Deadlines {
         this.#pending.delete(pending);
         resolve(value);
       }, (error) => {
-        this.#pending.delete(pending);
-        reject(error);
+        if (!this.#pending.delete(pending)) return;
+        if (failed) resolve(failed(error));
+        else reject(error);
       });
     });
   }

@@ -40,7 +40,9 @@ export class Requests {
       if (hasBody(request)) return this.#withBody(request, info, context);
     }
     const answer = this.#respond(request, info, context);
-    return answer instanceof Promise ? this.track(answer, info) : answer;
+    if (answer instanceof Promise) return this.track(answer, info);
+    if (info && isLasting(answer)) this.#count(info.completed);
+    return answer;
   }
 
   /** Ends what has no end of its own. */
@@ -112,7 +114,7 @@ export class Requests {
   ): Response {
     const answer = this.#answerOf(result, request);
     if (context.clearText?.suspects) context.clearText.answered(request, answer.status);
-    return isLasting(answer) ? this.#lasting(answer, info) : answer;
+    return info && isLasting(answer) && isEventStream(answer) ? this.#endable(answer, info) : answer;
   }
 
   #answerOf(result: unknown, request: Request): Response {
@@ -129,19 +131,15 @@ export class Requests {
     }
   }
 
-  /** An answer whose end only the runtime knows. */
-  #lasting(response: Response, info: Deno.ServeHandlerInfo | undefined): Response {
-    if (info === undefined) return response;
-    let ended = () => {};
-    // Only then: to touch the body of a `Response` makes a stream of what is none.
-    if (isEventStream(response) && response.body !== null) {
-      const { stream, end } = endable(response.body as ReadableStream<Uint8Array<ArrayBuffer>>);
-      response = withBody(response, stream);
-      this.#endings.add(end);
-      ended = () => this.#endings.delete(end);
-    }
-    this.#count(info.completed, ended);
-    return response;
+  /** The same answer, with a stream that the server can end. */
+  #endable(answer: Response, info: Deno.ServeHandlerInfo): Response {
+    // Not before it is one: to touch the body of a `Response` makes a stream of what is none.
+    if (answer.body === null) return answer;
+    const { stream, end } = endable(answer.body as ReadableStream<Uint8Array<ArrayBuffer>>);
+    this.#endings.add(end);
+    const forget = () => this.#endings.delete(end);
+    info.completed.then(forget, forget);
+    return withBody(answer, stream);
   }
 
   /** Counts an answer as under way until the runtime is done with it. */
@@ -150,14 +148,14 @@ export class Requests {
     return answer;
   }
 
-  #count(completed: Promise<unknown>, ended?: () => void): void {
+  #count(completed: Promise<unknown>): void {
     this.#inFlight++;
-    const settle = () => {
-      ended?.();
-      if (--this.#inFlight === 0) this.#whenIdle?.();
-    };
-    completed.then(settle, settle);
+    completed.then(this.#settle, this.#settle);
   }
+
+  readonly #settle = () => {
+    if (--this.#inFlight === 0) this.#whenIdle?.();
+  };
 }
 
 function failure({ status, detail }: Failure): Response {

@@ -106,14 +106,21 @@ function typeOf(text: string): typeof HTML {
   return first === 0x3c || (first <= 0x20 && /^\s*</.test(text)) ? HTML : TEXT;
 }
 
-/** Answers that are under way for longer than they take to be handed over. */
-const lasting = new WeakSet<Response>();
+/**
+ * Marks answers that are under way for longer than they take to be handed over. A WeakSet of them would burden the garbage
+ * collector.
+ */
+const LASTING = Symbol("lasting");
 /** Reasons that are not the standard ones, for the request log: the runtime sends none. */
 const reasons = new WeakMap<Response, string>();
 
 /** Whether the answer is under way until the runtime says that it is through, since its end is not known here. */
 export function isLasting(answer: Response): boolean {
-  return lasting.has(answer);
+  return LASTING in answer;
+}
+
+function mark(answer: Response): Response {
+  return Object.assign(answer, { [LASTING]: true });
 }
 
 /** What the callback said in `statusReason`, or else the standard reason. */
@@ -186,7 +193,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
     headers = withLength;
   }
   const response = new Response(body as BodyInit | null, { status, headers: headers as HeadersInit });
-  if (typeof body === "object" && body instanceof ReadableStream) lasting.add(response);
+  if (typeof body === "object" && body instanceof ReadableStream) mark(response);
   if (reason !== undefined) reasons.set(response, reason);
   return response;
 }
@@ -251,8 +258,7 @@ function checked(response: Response): Response {
   const headers = headersOfResponse(response);
   for (const [name, value] of pairsOf(headers)) headerText(name, value);
   Object.assign(headers, SETTLED);
-  lasting.add(response);
-  return response;
+  return mark(response);
 }
 
 /** Whether the answer is of server-sent events, which have no end of their own. */
@@ -262,7 +268,7 @@ export function isEventStream(answer: Response): boolean {
 
 /** The same answer with another body. */
 export function withBody(answer: Response, body: ReadableStream): Response {
-  return new Response(body, { status: statusOf(answer), headers: headersOfResponse(answer) });
+  return mark(new Response(body, { status: statusOf(answer), headers: headersOfResponse(answer) }));
 }
 
 /**
