@@ -262,6 +262,8 @@ function fail(message) {
   find("failed").hidden = message === "";
 }
 
+let questions = 0;
+
 /** Asks before clients lose their connection. */
 function confirm(title, text, verb) {
   const dialog = find("confirm");
@@ -270,8 +272,14 @@ function confirm(title, text, verb) {
   find("confirm-do").textContent = verb;
   dialog.returnValue = "";
   dialog.showModal();
+  const question = ++questions;
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener("close", function closed() {
+      // The close of one question may come when the next one is asked already.
+      if (question === questions && dialog.open) return;
+      dialog.removeEventListener("close", closed);
+      resolve(question === questions && dialog.returnValue === "yes");
+    });
   });
 }
 
