@@ -50,7 +50,7 @@ testWith(
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
     await new Promise((resolve) => socket.onopen = resolve);
     // The runtime itself does not survive it in the first second of a process.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 5000));
     const flood: Deno.TcpConn[] = [];
     for (let count = 0; count < 100; count++) {
       const connection = await Deno.connect({ port, hostname: "127.0.0.1" }).catch(() => undefined);
@@ -58,8 +58,11 @@ testWith(
     }
     const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     for (const connection of flood) connection.close();
+    let ended = false;
+    process.status.then(() => ended = true);
     let answer;
     while (answer === undefined) {
+      if (ended) throw new Error(`The server has ended: ${await stderr}`);
       answer = await fetch(`http://127.0.0.1:${port}/`, { client }).then(
         (response) => response.json(),
         () => undefined,

@@ -251,11 +251,16 @@ testWith(
   async () => {
     let asked = 0;
     const opened = new Set<string>();
+    let left = 0;
     const allAsked = deferred();
+    const allLeft = deferred();
     const gate = deferred();
+    const leave = () => void (++left === 20 && allLeft.resolve());
     await using subject = await running({
-      async onWebSocketRequest(_webServer, { uri }) {
+      async onWebSocketRequest(_webServer, { uri, signal }) {
         if (uri === "/ask") return;
+        if (signal.aborted) leave();
+        else signal.addEventListener("abort", leave, { once: true });
         if (++asked === 20) allAsked.resolve();
         await gate.promise;
       },
@@ -263,7 +268,7 @@ testWith(
       onWebSocketClose: (_webServer, client) => void opened.delete(client),
     }, { maxConnections: 20, idleTimeout: 1 });
     await reset(subject.port, "", 20);
-    await allAsked.promise;
+    await Promise.all([allAsked.promise, allLeft.promise]);
     gate.resolve();
     // All 20 places have to be free again.
     const sockets = await Promise.all(

@@ -241,7 +241,7 @@ Deno.test("stop() lets an answer under way arrive, and refuses new requests mean
       await gate.promise;
       return new Response("whole");
     },
-  });
+  }, { shutdownTimeout: 60 });
   const answer = fetch(subject.url);
   await arrived.promise;
   const stopped = subject.server.stop();

@@ -179,9 +179,9 @@ proxied("a WebSocket of the panel's own page goes through the proxy and stays wh
       onWebSocketOpen: (_webServer, client) => opened.push(client),
       onWebSocketReceiveText: (webServer, client, data) => webServer.webSocketSendText(client, data),
     },
-    { idleTimeout: 1 },
-    // The server pings every half second here, so this has to be more than that, and several pings more than this.
-    (config) => config.replace("timeout tunnel 6000ms", "timeout tunnel 1500ms"),
+    { idleTimeout: 3 },
+    // The server pings every 1.5 seconds here, so this has to be more than that, and several pings more than this.
+    (config) => config.replace("timeout tunnel 6000ms", "timeout tunnel 4000ms"),
   );
   const socket = new NodeWebSocket(`wss://localhost:${proxy.https}/panel`, {
     ca: proxy.certificate,

@@ -64,6 +64,7 @@ async function launch(): Promise<Chromium> {
   return {
     async visit(url, options = {}) {
       const context = await browser.newContext({ viewport: PHONE, ...options });
+      context.setDefaultTimeout(120_000);
       const page = await context.newPage();
       const visit: Visit = { page, errors: [], strangers: [] };
       page.on("console", (message) => {
@@ -91,7 +92,7 @@ async function launch(): Promise<Chromium> {
  * when it looks again.)
  */
 export async function until(page: Page, expression: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   while (!await page.evaluate(expression)) {
     if (Date.now() > deadline) throw new Error(`It did not come true in the page: ${expression}`);
     await page.evaluate("new Promise(requestAnimationFrame).then(() => {})");

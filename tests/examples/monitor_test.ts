@@ -309,7 +309,7 @@ Deno.test("the monitor stays where the server is stopped on its page, and starts
 
 Deno.test("the page goes on looking while a stop waits for a callback", async () => {
   const leave = deferred();
-  await using subject = await watched({ onServerStop: () => leave.promise });
+  await using subject = await watched({ onServerStop: () => leave.promise }, { shutdownTimeout: 60 });
   await using viewer = await Viewer.of(subject.page);
   viewer.socket.send("stop");
   await viewer.until(({ active }) => active === false);

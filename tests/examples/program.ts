@@ -7,7 +7,7 @@ export function freePort(): number {
 }
 
 /** Milliseconds to wait for a line of a program before the test fails. */
-const DEADLINE = 20_000;
+const DEADLINE = 120_000;
 
 /** A running program. */
 export class Program implements AsyncDisposable {

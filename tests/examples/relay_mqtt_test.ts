@@ -134,7 +134,9 @@ testWith(["mosquitto", "haproxy"], "A broker that is killed under load loses not
 
   // By turns: clients with even numbers are at s0, the others at s1.
   await clients.load([0, 1], 200);
+  // One sends text and the other one bytes: each server has heard of the other, so that it counts what is missing.
   await clients.line(/"all":"binary/);
+  await clients.line(/"all":"text/);
   await first.stop("SIGKILL");
   for (const { program } of servers) await program.line(/^Cannot relay by the broker at 127\.0\.0\.1:\d+: /);
   await using _second = await broker(port);
@@ -184,6 +186,7 @@ testWith(
     receiver.addEventListener("message", () => heard.resolve(), { once: true });
     sender.send("hello");
     await heard.promise;
+    while ((await stateOf(a)).published === 0);
 
     await first.stop("SIGKILL");
     await a.program.line(/^Cannot relay/);
@@ -199,7 +202,11 @@ testWith(
       numbers.push(Number(data));
       if (data === "1004") last.resolve();
     };
+    // The receiver first: the broker keeps nothing for those who come later.
+    Deno.kill(a.program.pid, "SIGSTOP");
     await using _second = await broker(port);
+    await b.program.line(/^Connected to the broker after/);
+    Deno.kill(a.program.pid, "SIGCONT");
     await last.promise;
     assertEquals(numbers, Array.from({ length: 1_000 }, (_, index) => index + 5));
     assertMatch((await b.program.line(/^Lost .*/))[0], /^Lost 5 messages of other servers$/);
