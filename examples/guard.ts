@@ -25,15 +25,28 @@ async function guard(request: RequestDictionary, response: ResponseDictionary): 
 }
 
 const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Panel</title>
+<link rel="icon" href="data:,">
+<style>:root { color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }</style>
 <h1>The panel</h1>
-<p>connecting</p>
+<p role="status">connecting</p>
 <script>
-  // The browser sends the password along by itself.
-  const socket = new WebSocket(location.href.replace("http", "ws"));
-  socket.onmessage = ({ data }) => document.querySelector("p").textContent = data;
-  socket.onclose = () => document.querySelector("p").textContent = "not connected";
-</script>`;
+  const show = (text) => document.querySelector("p").textContent = text;
+  function connect() {
+    // The browser sends the password along by itself.
+    const socket = new WebSocket(location.href.replace("http", "ws"));
+    socket.onmessage = ({ data }) => show(data);
+    socket.onclose = () => {
+      show("not connected, trying again");
+      setTimeout(connect, 1000);
+    };
+  }
+  connect();
+</script>
+</html>`;
 
 export const server = new WebServer({
   callbacks: {

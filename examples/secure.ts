@@ -82,6 +82,7 @@ const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Encrypted</title>
+<link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }
 main { max-width: 34rem; margin: auto; padding: 0 0.5rem }

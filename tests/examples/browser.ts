@@ -146,8 +146,8 @@ export async function looksRight(
       assertEquals(await overflows(page), false, seen);
       assertEquals(await unlabelled(page), [], seen);
       if (viewport === PHONE) assertEquals(await tooLow(page), [], seen);
-      const background = await page.evaluate("getComputedStyle(document.body).backgroundColor") as string;
-      assertEquals(Number(/\d+/.exec(background)) < 128, colorScheme === "dark", `${seen}: ${background}`);
+      const colour = await page.evaluate("getComputedStyle(document.body).color") as string;
+      assertEquals(Number(/\d+/.exec(colour)) > 128, colorScheme === "dark", `${seen}: ${colour}`);
       assertEquals({ errors, strangers }, { errors: [], strangers: [] }, seen);
       await page.context().close();
     }

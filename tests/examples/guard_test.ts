@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import { chromium } from "playwright-core";
 import { WebSocket } from "ws";
+import { looksRight, pageTest } from "./browser.ts";
 import { example } from "./example.ts";
 
 const FILE = "examples/guard.ts";
@@ -101,25 +101,9 @@ Deno.test("guard.ts answers 503 where too many guess, and lets those who are in 
   await Promise.allSettled(guesses);
 });
 
-Deno.test(
-  needs("chromium", "guard.ts shows its page in Chromium, whose WebSocket sends the password by itself"),
-  async () => {
-    await using guard = await example(FILE);
-    const browser = await chromium.launch({
-      executablePath: find("chromium")!,
-      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        .concat("--disable-component-update", "--disable-sync"),
-    });
-    try {
-      const stranger = await browser.newPage();
-      await assertRejects(() => stranger.goto(guard.url), Error, "ERR_INVALID_AUTH_CREDENTIALS");
-      const context = await browser.newContext({ httpCredentials: { username: "operator", password: "stage left" } });
-      const page = await context.newPage();
-      assertEquals((await page.goto(guard.url))?.status(), 200);
-      await page.getByText("connected as 127.0.0.1:").waitFor();
-      assertEquals(await page.locator("h1").textContent(), "The panel");
-    } finally {
-      await browser.close();
-    }
-  },
-);
+pageTest("guard.ts shows its page in Chromium, whose WebSocket sends the password by itself", async (chromium) => {
+  await using guard = await example(FILE);
+  await assertRejects(() => chromium.visit(guard.url), Error, "ERR_INVALID_AUTH_CREDENTIALS");
+  const options = { httpCredentials: { username: "operator", password: "stage left" } };
+  await looksRight(chromium, guard.url, "text=connected as 127.0.0.1:", options);
+});
