@@ -15,8 +15,8 @@ import type { Ledger } from "./soak/ledger.ts";
 const SAMPLES = 60;
 /** Milliseconds from a restart to a reload, and from a reload to a restart. */
 const EVENT_INTERVAL = 10_000;
-/** Bytes that the runtime keeps of each reload: a module is never forgotten. */
-const KEPT_BY_RELOAD = 100_000;
+/** Bytes that the runtime keeps of each load of the callbacks, by a reload or a restart: a module is never forgotten. */
+const KEPT_BY_LOAD = 100_000;
 /** How much more than that the memory may grow over the last quarter: the noise of a busy heap. */
 const GROWTH = 0.05;
 /** Minutes below which memory is only shown. */
@@ -70,9 +70,9 @@ async function reload(port: number, version: number): Promise<void> {
 /** The least of the last quarter against that of the one before it: above it is what happens to be under way. */
 function checkMemory(samples: readonly number[]): void {
   const quarter = samples.length >> 2;
-  const reloads = minutes / 4 * 60_000 / (2 * EVENT_INTERVAL);
+  const loads = minutes / 4 * 60_000 / EVENT_INTERVAL;
   const [before, after] = [Math.min(...samples.slice(-2 * quarter, -quarter)), Math.min(...samples.slice(-quarter))];
-  const allowed = before * (1 + GROWTH) + reloads * KEPT_BY_RELOAD;
+  const allowed = before * (1 + GROWTH) + loads * KEPT_BY_LOAD;
   const text = `from ${(before / 1e6).toFixed(1)} to ${(after / 1e6).toFixed(1)} MB in the last quarter`;
   console.log(`memory: ${text}`);
   if (minutes < WARM_UP) console.log(`(a heap takes ${WARM_UP} minutes to find its size: no verdict)`);

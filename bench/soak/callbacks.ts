@@ -4,9 +4,7 @@ import type { Callbacks } from "@webserver-dat/server/callbacks";
 import type { Ledger } from "./ledger.ts";
 
 const VERSION = 0;
-const { ledger } = globalThis as unknown as { ledger: Ledger };
-
-const download = new Uint8Array(1 << 20).fill(0x78);
+const { ledger, download } = globalThis as unknown as { ledger: Ledger; download: Uint8Array<ArrayBuffer> };
 
 /** Takes longer than a request usually does: a restart has to wait for it. */
 async function slowly<Value>(value: Value): Promise<Value> {
