@@ -13,6 +13,11 @@
 import { type ServerSentEventMessage, ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
 
+/** Bytes of one event. The server answers 413 to a larger one. */
+const MAX_EVENT = 16 * 1024;
+/** Listeners at once. The parameter `maxConnections` counts WebSockets only. */
+const MAX_LISTENERS = 500;
+
 type Listener = ReadableStreamDefaultController<ServerSentEventMessage>;
 const listeners = new Set<Listener>();
 
@@ -71,6 +76,11 @@ const callbacks: Callbacks = {
     if (request.uri !== "/events") return response;
     switch (request.method) {
       case "GET":
+        if (listeners.size >= MAX_LISTENERS) {
+          response.statusCode = 503;
+          response.data = "Too many listeners, try again later";
+          break;
+        }
         response.statusCode = 200;
         response["Content-Type"] = "text/event-stream";
         response["Cache-Control"] = "no-store";
@@ -97,7 +107,7 @@ const callbacks: Callbacks = {
   },
 };
 
-export const server = new WebServer({ callbacks });
+export const server = new WebServer({ maxBodySize: MAX_EVENT, callbacks });
 
 /** How many listen. */
 export function listening(): number {

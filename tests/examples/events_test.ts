@@ -95,9 +95,42 @@ Deno.test("examples/events.ts hears by EventSource's rules: the answer is not ca
   assertEquals(elsewhere.status, 404);
 });
 
+Deno.test("examples/events.ts answers 413 to an event of more than 16 KiB, and sends it to nobody", async () => {
+  await using events = await example("examples/events.ts");
+  const url = `${events.url}events`;
+  const listener = await Listener.open(url);
+  const refused = await fetch(url, { method: "POST", body: "x".repeat(16 * 1024 + 1) });
+  await refused.body?.cancel();
+  assertEquals(refused.status, 413);
+  const largest = "x".repeat(16 * 1024);
+  await publish(url, largest);
+  assertEquals(data(await listener.next()), `data:${largest}`);
+  await listener.leave();
+});
+
+Deno.test("examples/events.ts has 500 listeners, also when more ask at once, and takes the next one when one leaves", async () => {
+  await using events = await example("examples/events.ts");
+  const url = `${events.url}events`;
+  const answers = await Promise.all(Array.from({ length: 520 }, () => fetch(url)));
+  const refused = answers.filter(({ status }) => status === 503);
+  const open = answers.filter(({ status }) => status === 200);
+  assertEquals([open.length, refused.length], [500, 20]);
+  for (const answer of refused) assertEquals(await answer.text(), "Too many listeners, try again later");
+  await open.pop()!.body!.cancel();
+  let next = await fetch(url);
+  while (next.status === 503) {
+    await next.body?.cancel();
+    // The one that left is noticed at the latest when something is sent.
+    await publish(url, "Is anyone there?");
+    next = await fetch(url);
+  }
+  assertEquals(next.status, 200);
+  for (const answer of [...open, next]) await answer.body!.cancel();
+});
+
 /** Publishes until as many listen as are wanted: who has left is seen at the latest when something is sent. */
 async function untilListening(count: number, url: string): Promise<void> {
-  while (listening() !== count) await publish(url, "x".repeat(60_000));
+  while (listening() !== count) await publish(url, "\n".repeat(16_000));
 }
 
 Deno.test("examples/events.ts releases the stream of a listener that leaves, resets or takes nothing", async () => {
