@@ -19,6 +19,11 @@ interface Light {
   level: number;
 }
 
+/** Lights, characters of a name, and bytes of a body: the most that clients can make this program hold. */
+const MAX_LIGHTS = 100;
+const MAX_NAME = 100;
+const MAX_BODY = 4 * 1024;
+
 const lights = new Map<string, Light>([["1", { name: "Stage", level: 0 }], ["2", { name: "Foyer", level: 0.3 }]]);
 let lastId = 2;
 
@@ -39,6 +44,7 @@ async function lightOf(request: RequestDictionary): Promise<Light> {
   }
   const { name, level } = Object(body);
   if (typeof name !== "string" || name === "") throw new ClientError(400, '"name" must be a text');
+  if (name.length > MAX_NAME) throw new ClientError(400, `"name" must have ${MAX_NAME} characters or fewer`);
   if (typeof level !== "number" || level < 0 || level > 1) throw new ClientError(400, '"level" must be 0 to 1');
   return { name, level };
 }
@@ -57,6 +63,10 @@ async function list(request: RequestDictionary): Promise<Answer> {
       return { statusCode: 200, value: Array.from(lights, ([id, light]) => ({ id, ...light })) };
     case "POST": {
       const light = await lightOf(request);
+      // Checked after the wait: other requests may have added lights meanwhile.
+      if (lights.size >= MAX_LIGHTS) {
+        throw new ClientError(503, `There are ${MAX_LIGHTS} lights already, delete one first`);
+      }
       const id = String(++lastId);
       lights.set(id, light);
       return { statusCode: 201, value: { id, ...light }, headers: { "Location": `/lights/${id}` } };
@@ -131,7 +141,7 @@ const callbacks: Callbacks = {
 
 // By itself the server refuses what other hosts' pages want to change, before any callback runs. Anyone's page may change
 // these lights; list the pages that may where that is too much: origins: ["https://panel.example"].
-export const server = new WebServer({ origins: "any", callbacks });
+export const server = new WebServer({ origins: "any", maxBodySize: MAX_BODY, callbacks });
 
 if (import.meta.main) {
   await server.start();

@@ -51,6 +51,40 @@ Deno.test("examples/rest_api.ts answers 400 to what is no JSON or no light, and 
   assertEquals((await ask(url))[1], [{ id: "1", name: "Stage", level: 0 }, { id: "2", name: "Foyer", level: 0.3 }]);
 });
 
+Deno.test("examples/rest_api.ts answers 400 to a name of more than 100 characters", async () => {
+  await using api = await example("examples/rest_api.ts");
+  const put = async (name: string) => {
+    return (await ask(`${api.url}lights/1`, { method: "PUT", ...json({ name, level: 1 }) })).slice(0, 2);
+  };
+  assertEquals(await put("x".repeat(101)), [400, { error: '"name" must have 100 characters or fewer' }]);
+  assertEquals(await put("x".repeat(100)), [200, { id: "1", name: "x".repeat(100), level: 1 }]);
+});
+
+Deno.test("examples/rest_api.ts answers 413 to a body of more than 4 KiB", async () => {
+  await using api = await example("examples/rest_api.ts");
+  const body = `{ "name": "Door", "level": 0${" ".repeat(4 * 1024)}}`;
+  const answer = await fetch(`${api.url}lights`, { method: "POST", body });
+  await answer.body?.cancel();
+  assertEquals(answer.status, 413);
+});
+
+Deno.test("examples/rest_api.ts has 100 lights, also when more are added at once, and takes one for one deleted", async () => {
+  await using api = await example("examples/rest_api.ts");
+  const url = `${api.url}lights`;
+  const add = () => ask(url, { method: "POST", ...json({ name: "Door", level: 0 }) });
+  // Two are there from the start.
+  const answers = await Promise.all(Array.from({ length: 110 }, add));
+  const refused = answers.filter(([status]) => status !== 201);
+  assertEquals(refused.length, 12);
+  for (const [status, body] of refused) {
+    assertEquals([status, body], [503, { error: "There are 100 lights already, delete one first" }]);
+  }
+  assertEquals(((await ask(url))[1] as unknown[]).length, 100);
+  assertEquals((await ask(`${url}/1`, { method: "DELETE" }))[0], 204);
+  assertEquals((await add())[0], 201);
+  assertEquals((await add())[0], 503);
+});
+
 Deno.test("examples/rest_api.ts lets pages of other hosts in: it answers their preflight, and what they send", async () => {
   await using api = await example("examples/rest_api.ts");
   // By raw TCP, since `fetch` keeps the headers of a browser's page to itself.
