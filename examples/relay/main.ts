@@ -19,6 +19,9 @@ import style from "./room.css" with { type: "text" };
 
 const MAX_ROOMS = 100;
 const MAX_PEOPLE = 50;
+const FULL = "No place is left, try again later";
+/** Characters of the path and query: more than any two names need. `normalize()` takes quadratic time. */
+const MAX_ADDRESS = 5_000;
 
 /** Those in a room, and those who only hear who is: by client, the name. */
 interface Room {
@@ -28,7 +31,7 @@ interface Room {
 
 const rooms = new Map<string, Room>();
 
-/** What the path and query of a WebSocket ask for, or undefined where they are none of ours. */
+/** What the path and query of a WebSocket ask for. */
 interface Place {
   readonly kind: "room" | "people";
   readonly room: string;
@@ -39,9 +42,10 @@ interface Place {
 const ROOM = /^[\p{L}\p{M}\p{N}_-]{1,40}$/u;
 const NAME = /^[\p{L}\p{M}\p{N}_ -]{1,40}$/u;
 
-function placeOf(uri: string): Place | undefined {
-  const url = new URL(uri, "http://localhost");
-  const [, kind, encoded, ...rest] = url.pathname.split("/");
+/** The place that an address asks for, or undefined if it is not an address of this server. */
+function placeOf({ pathname, search, searchParams }: URL): Place | undefined {
+  if (pathname.length + search.length > MAX_ADDRESS) return undefined;
+  const [, kind, encoded, ...rest] = pathname.split("/");
   if ((kind !== "room" && kind !== "people") || rest.length > 0) return undefined;
   let room;
   try {
@@ -49,12 +53,19 @@ function placeOf(uri: string): Place | undefined {
   } catch {
     return undefined;
   }
-  const name = (url.searchParams.get("name") || "someone").normalize();
+  const name = (searchParams.get("name") || "someone").normalize();
   return ROOM.test(room) && NAME.test(name) ? { kind, room, name } : undefined;
 }
 
 /** Where each client is: its messages say nothing of it. */
 const places = new Map<string, Place>();
+
+/** Whether the room has no place left or, if it does not exist yet, there are too many rooms. */
+function isFull({ kind, room }: Place): boolean {
+  const existing = rooms.get(room);
+  if (existing === undefined) return rooms.size >= MAX_ROOMS;
+  return (kind === "room" ? existing.people : existing.watchers).size >= MAX_PEOPLE;
+}
 
 function tellWhoIsThere(webServer: WebServer, room: Room): void {
   const people = JSON.stringify([...room.people.values()]);
@@ -91,20 +102,22 @@ const callbacks: Callbacks = {
 
   // Called before a WebSocket is accepted: 101 lets it in.
   onWebSocketRequest(_webServer, request, response) {
-    const place = placeOf(request.raw.url);
+    const place = placeOf(new URL(request.raw.url));
     if (place === undefined) {
       response.statusCode = 404;
-      return;
+    } else if (isFull(place)) {
+      response.statusCode = 503;
+      response.data = FULL;
     }
-    const room = rooms.get(place.room);
-    const full = room === undefined
-      ? rooms.size >= MAX_ROOMS
-      : (place.kind === "room" ? room.people : room.watchers).size >= MAX_PEOPLE;
-    if (full) response.statusCode = 503;
   },
 
   onWebSocketOpen(webServer, client, uri) {
-    const place = placeOf(uri)!;
+    const place = placeOf(new URL(`http://localhost${uri}`))!;
+    // Checked again: of many handshakes at once, none counts before it is open.
+    if (isFull(place)) {
+      webServer.webSocketClose(client, 1013, FULL);
+      return;
+    }
     places.set(client, place);
     let room = rooms.get(place.room);
     if (room === undefined) rooms.set(place.room, room = { people: new Map(), watchers: new Set() });
@@ -117,7 +130,9 @@ const callbacks: Callbacks = {
   },
 
   onWebSocketClose(webServer, client) {
-    const place = places.get(client)!;
+    const place = places.get(client);
+    // Closed in onWebSocketOpen: the room was full.
+    if (place === undefined) return;
     places.delete(client);
     const room = rooms.get(place.room)!;
     room.people.delete(client);

@@ -1,7 +1,7 @@
 import { Connection } from "../pages/connection.js";
 
-/** Messages that are kept on the page. */
-const KEPT = 200;
+/** Messages that are kept on the page, and their size: characters of text, bytes of files. */
+const KEPT = { messages: 200, size: 8 * 1024 * 1024 };
 /** Bytes that the server takes in one message. */
 const LARGEST = 1024 * 1024;
 
@@ -32,6 +32,10 @@ people.addEventListener("message", ({ data }) => {
 });
 people.addEventListener("close", () => document.getElementById("people").replaceChildren());
 
+/** The sizes of the messages on the page, oldest first, and their sum. */
+const sizes = [];
+let total = 0;
+
 function size(bytes) {
   return bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} KiB`;
 }
@@ -56,7 +60,12 @@ function show(data, mine) {
     item.append(size(data.byteLength));
   }
   log.append(item);
-  while (log.children.length > KEPT) log.firstChild.remove();
+  sizes.push(data.length ?? data.byteLength);
+  total += sizes.at(-1);
+  while (sizes.length > KEPT.messages || total > KEPT.size) {
+    log.firstChild.remove();
+    total -= sizes.shift();
+  }
   log.scrollTop = log.scrollHeight;
 }
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/relay/main.ts";
-import { rawRequest } from "../helpers.ts";
+import { disconnect, printed, rawRequest } from "../helpers.ts";
 import { looksRight, pageTest, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
@@ -22,6 +22,25 @@ async function handshake(port: number, uri: string): Promise<number> {
     "Connection: Upgrade",
   ]);
   return Number(answer.split(" ")[1]);
+}
+
+/** What becomes of a client that comes: "in", "refused", or the code with which it is closed. */
+function arrivalOf(socket: WebSocket): Promise<"in" | "refused" | number> {
+  return new Promise((resolve) => {
+    socket.onopen = () => socket.send("");
+    // Only those in a room get their heartbeat back.
+    socket.onmessage = ({ data }) => data === "" && resolve("in");
+    socket.onerror = () => resolve("refused");
+    socket.onclose = ({ code }) => resolve(code);
+  });
+}
+
+/** Lets clients come all at once; those that are in, once it is known of each. */
+async function rush(urls: string[]): Promise<WebSocket[]> {
+  const sockets = urls.map((url) => new WebSocket(url.replace("http", "ws")));
+  const arrivals = await Promise.all(sockets.map(arrivalOf));
+  assertEquals(arrivals.filter((arrival) => !["in", "refused", 1013].includes(arrival)), []);
+  return sockets.filter((_, index) => arrivals[index] === "in");
 }
 
 const bytes = (message: string | ArrayBuffer) => [...new Uint8Array(message as ArrayBuffer)];
@@ -158,6 +177,74 @@ Deno.test("relay refuses a room too many, and forgets one that is empty", async 
   for (const inbox of rooms) await inbox[Symbol.asyncDispose]();
 });
 
+Deno.test("relay lets 50 people into a room, also when more come at once", async () => {
+  await using here = await relay();
+  const people = await rush(Array(60).fill(`${here.url}/room/rush`));
+  assertEquals(people.length, 50);
+  await using watcher = await Inbox.open(`${here.url}/people/rush`);
+  assertEquals((await watcher.json()).length, 50);
+  for (const socket of people) await disconnect(socket);
+});
+
+Deno.test("relay lets 50 watch a room, also when more come at once", async () => {
+  await using here = await relay();
+  const watchers = await rush(Array(60).fill(`${here.url}/people/rush`));
+  assertEquals(watchers.length, 50);
+  for (const socket of watchers) await disconnect(socket);
+});
+
+Deno.test("relay has 100 rooms, also when people come to more of them at once", async () => {
+  await using here = await relay();
+  const people = await rush(Array.from({ length: 110 }, (_, room) => `${here.url}/room/rush${room}`));
+  assertEquals(people.length, 100);
+  for (const socket of people) await disconnect(socket);
+});
+
+Deno.test("relay tells the room nothing of a client that it closes since the room is full", async () => {
+  await using here = await relay();
+  await using watcher = await Inbox.open(`${here.url}/people/rush`);
+  const people = await rush(Array(60).fill(`${here.url}/room/rush`));
+  for (let count = 0; count <= 50; count++) assertEquals((await watcher.json()).length, count);
+  await disconnect(people.pop()!);
+  assertEquals((await watcher.json()).length, 49);
+  for (const socket of people) await disconnect(socket);
+});
+
+Deno.test("relay refuses an address that is longer than any names", async () => {
+  await using here = await relay();
+  // The worst there is to normalize: marks in the wrong order.
+  const marks = "%CC%81".repeat(5_000) + "%CC%96".repeat(5_000);
+  for (const uri of [`/room/a?${"x".repeat(5_000)}`, `/room/a${marks}`, `/room/a?name=a${marks}`]) {
+    assertEquals(await handshake(here.port, uri), 404);
+  }
+});
+
+Deno.test("relay takes the longest names, whatever letters they are of", async () => {
+  await using here = await relay();
+  // Three letters each when decomposed, of three bytes each.
+  const name = encodeURIComponent("각".repeat(40).normalize("NFD"));
+  await using inbox = await Inbox.open(`${here.url}/room/${name}?name=${name}`);
+  await using watcher = await Inbox.open(`${here.url}/people/${name}`);
+  assertEquals(await watcher.json(), ["각".repeat(40)]);
+  assertEquals(inbox.socket.readyState, WebSocket.OPEN);
+});
+
+Deno.test("relay takes an address with dots as the path that they lead to", async () => {
+  await using here = await relay();
+  const errors: unknown[][] = await printed("error", async () => {
+    await using watcher = await Inbox.open(`${here.url}/people/dots`);
+    assertEquals(await watcher.json(), []);
+    // By raw TCP, since a WebSocket of the browser would send the path that it leads to.
+    using socket = await Deno.connect({ hostname: "127.0.0.1", port: here.port });
+    await socket.write(new TextEncoder().encode(
+      `GET //..:x/../../room/dots?name=Anna HTTP/1.1\r\nHost: 127.0.0.1:${here.port}\r\nUpgrade: websocket\r\n` +
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    ));
+    assertEquals(await watcher.json(), ["Anna"]);
+  });
+  assertEquals(errors, []);
+});
+
 Deno.test("relay closes who sends a message that is too large, and keeps it from the room", async () => {
   await using here = await relay();
   await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
@@ -240,6 +327,23 @@ pageTest("relay sends a file from its page, and shows a picture that comes", asy
   await page.getByText("2.0 KiB").waitFor();
   await page.setInputFiles("#file", { ...file, buffer: Buffer.alloc(1024 * 1024 + 1) });
   await page.getByText("Not sent: pixel.gif has more than 1024.0 KiB").waitFor();
+  assertEquals(errors, []);
+});
+
+pageTest("relay keeps 8 MiB of messages on its page, the newest", async (chromium) => {
+  await using here = await relay();
+  await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
+  const { page, errors } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
+  await page.getByText("Connected", { exact: true }).waitFor();
+  // Together they are larger; one after the other, so that none is missed.
+  for (let number = 0; number < 11; number++) {
+    projector.socket.send(`${number} ${"x".repeat(1_000_000)}`);
+    await until(page, `document.querySelector("#log").lastChild?.textContent.startsWith("${number} ")`);
+  }
+  assertEquals(
+    await page.evaluate(`[...document.querySelectorAll("#log li")].map((item) => parseInt(item.textContent))`),
+    [3, 4, 5, 6, 7, 8, 9, 10],
+  );
   assertEquals(errors, []);
 });
 
