@@ -6,6 +6,7 @@
  * workers, as with copies of a .toe file: each has variables, clients, limits and Info channels of its own.
  *
  * - `webSocketConnections` and `webSocketBroadcast` mean the clients of this worker; `others` below is what reaches the rest.
+ * - A worker that falls 256 messages behind misses the oldest ones: that is what a `BroadcastChannel` keeps.
  * - A limit such as `maxConnections` holds for each worker: four workers take four times as many clients.
  * - `info()` counts this worker alone; which worker answers a request is up to the system.
  * - `deno serve` has the listener: `stop()`, `restart()` and `port` are refused, Ctrl-C ends all workers.
@@ -36,6 +37,8 @@ const worker = crypto.randomUUID().slice(0, 8);
 
 const server = new WebServer({
   name: "parallel",
+  // Up to 256 messages of the other workers wait for a busy one, so their size must be bounded too.
+  maxMessageSize: 64 * 1024,
   callbacks: {
     onHTTPRequest(webServer, request, response) {
       response.statusCode = 200;

@@ -1,10 +1,21 @@
 /** `examples/parallel.ts` under `deno serve --parallel`, with clients on several of its workers. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import { Inbox } from "./inbox.ts";
 import { Clients, deno, flagsOf, freePort, type Program } from "./program.ts";
 
 const FILE = "examples/parallel.ts";
 const CLIENTS = 60;
+
+/** The example with some workers, on a free port. */
+async function serve(workers: number): Promise<{ port: number; program: Program }> {
+  const port = freePort();
+  const flags = (await flagsOf(FILE)).filter((flag) => !flag.startsWith("--port"));
+  const args = [...flags, "--host=127.0.0.1", `--port=${port}`, FILE];
+  const program = deno("serve", args, { DENO_JOBS: String(workers) });
+  await program.line(/listens on/);
+  return { port, program };
+}
 
 interface Spread extends AsyncDisposable {
   readonly port: number;
@@ -16,10 +27,7 @@ interface Spread extends AsyncDisposable {
 
 /** The example, with three workers and clients: more of them until several workers have some, since the system deals them out. */
 async function spread(): Promise<Spread> {
-  const port = freePort();
-  const flags = (await flagsOf(FILE)).filter((flag) => !flag.startsWith("--port"));
-  const program = deno("serve", [...flags, "--host=127.0.0.1", `--port=${port}`, FILE], { DENO_JOBS: "3" });
-  await program.line(/listens on/);
+  const { port, program } = await serve(3);
   for (;;) {
     const clients = new Clients(`ws://127.0.0.1:${port}/`, CLIENTS);
     const workers = await clients.open();
@@ -71,4 +79,18 @@ Deno.test("A termination signal ends all workers, and their clients are told wit
     codes.push(code!);
   }
   assertEquals(codes, Array(CLIENTS).fill("1001"));
+});
+
+Deno.test("A message of more than 64 KiB closes its sender, and nobody gets it", async () => {
+  // One worker: with more, `deno serve` may never end once a client has left (Deno 2.9.6).
+  const { port, program } = await serve(1);
+  await using _program = program;
+  await using sender = await Inbox.open(`http://127.0.0.1:${port}/`);
+  await using large = await Inbox.open(`http://127.0.0.1:${port}/`);
+  for (const inbox of [sender, large]) assertMatch(String(await inbox.next()), /^worker /);
+  large.socket.send(new Uint8Array(64 * 1024 + 1));
+  // A message would be its own, which has come back.
+  assertEquals((await Promise.race([large.closed, large.next()]) as CloseEvent).code, 1009);
+  sender.socket.send("still here");
+  assertEquals(await sender.next(), "still here");
 });

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { WebServer } from "@webserver-dat/server";
 import { fileURLToPath } from "node:url";
+import { connect, disconnect } from "../helpers.ts";
 import { looksRight, pageTest, PHONE } from "./browser.ts";
 import { example } from "./example.ts";
 import { deno, flagsOf, freePort, type Program } from "./program.ts";
@@ -43,6 +44,20 @@ pageTest(
     await page.locator("#level:enabled").waitFor();
   },
 );
+
+pageTest("relay.html shows the start of a long message", async (chromium) => {
+  const port = freePort();
+  const flags = (await flagsOf("examples/parallel.ts")).filter((flag) => !/^--p/.test(flag));
+  await using program = deno("serve", [...flags, "--host=127.0.0.1", `--port=${port}`, "examples/parallel.ts"]);
+  await program.line(/Listening|listens on/);
+  const { page } = await chromium.visit(`http://127.0.0.1:${port}/`);
+  await page.getByRole("status").getByText("Connected", { exact: true }).waitFor();
+  const socket = await connect(`http://127.0.0.1:${port}/`);
+  socket.send("x".repeat(60_000));
+  await page.getByRole("log").getByText("xxx").waitFor();
+  assertEquals(await page.locator("li").first().textContent(), `${"x".repeat(1_000)}…`);
+  await disconnect(socket);
+});
 
 pageTest(
   "relay.html brings two pages together by keyboard, keeps what cannot be sent, and comes back",
