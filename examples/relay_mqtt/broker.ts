@@ -25,6 +25,8 @@ const BACKLOG = { messages: 1_000, bytes: 16 * 1024 * 1024 };
 const FAREWELL = 2_000;
 /** Messages sent and not yet confirmed; fewer where the broker says so (Mosquitto: 20). */
 const WINDOW = 100;
+/** Other processes whose last number is remembered. Each start of a server is a new one; the one silent longest is forgotten. */
+const SENDERS = 1_000;
 
 /** How to reach the broker, and what to do with its messages. */
 export interface BrokerOptions {
@@ -49,7 +51,7 @@ interface Message {
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #from: string = crypto.randomUUID();
-  /** The highest number that has come from each other process. */
+  /** The highest number that has come from each other process, in the order of their last messages. */
   readonly #last = new Map<string, number>();
   readonly #counts = { published: 0, dropped: 0, received: 0, missed: 0, repeated: 0 };
   #n = 0;
@@ -217,7 +219,8 @@ export class Broker {
 
   #receive(topic: string, payload: Uint8Array, { properties }: IPublishPacket): void {
     const { from, n } = properties?.userProperties ?? {};
-    if (typeof from === "string" && Number.isSafeInteger(Number(n))) {
+    // A UUID has 36 characters; anything longer would only cost memory.
+    if (typeof from === "string" && from.length <= 36 && Number.isSafeInteger(Number(n))) {
       // A broker hands on what one client sends in the order in which it was sent.
       const last = this.#last.get(from) ?? Number(n) - 1;
       if (Number(n) <= last) {
@@ -225,7 +228,9 @@ export class Broker {
         return;
       }
       this.#count("missed", Number(n) - last - 1);
+      this.#last.delete(from);
       this.#last.set(from, Number(n));
+      if (this.#last.size > SENDERS) this.#last.delete(this.#last.keys().next().value!);
     }
     this.#counts.received++;
     this.#options.onMessage(topic, payload);

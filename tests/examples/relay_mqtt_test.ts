@@ -254,6 +254,80 @@ Deno.test("The backlog is bounded in bytes, too", async () => {
   assertEquals(lines, [["Lost 20 messages to other servers"]]);
 });
 
+interface Numbered extends AsyncDisposable {
+  readonly subject: Broker;
+  /** Sends a message as another process would, and resolves once it is counted. */
+  send(from: string, n: number): Promise<void>;
+}
+
+/** A `Broker` that is connected to a Mosquitto of its own, and another client there. */
+async function numbered(): Promise<Numbered> {
+  const port = freePort();
+  const program = await broker(port);
+  const url = `mqtt://127.0.0.1:${port}`;
+  const ready = deferred();
+  const subject = new Broker({
+    url,
+    filter: "relay/+/+",
+    maxMessageSize: 1_000,
+    onMessage: (_topic, payload) => new TextDecoder().decode(payload) === "ready" && ready.resolve(),
+  });
+  const other = await mqtt.connectAsync(url, { protocolVersion: 5 });
+  const publish = (text: string, properties = {}) =>
+    other.publishAsync("relay/room/text", text, { qos: 1, properties });
+  await printed("log", async () => {
+    subject.connect();
+    // Mosquitto keeps nothing for a client that has not subscribed yet.
+    while (subject.state.received === 0) await publish("Is anyone there?");
+    await publish("ready");
+    await ready.promise;
+  });
+  return {
+    subject,
+    async send(from, n) {
+      const counted = () => subject.state.received + subject.state.repeated;
+      const before = counted();
+      await publish("", { userProperties: { from, n: `${n}` } });
+      while (counted() === before) await new Promise((resolve) => setTimeout(resolve));
+    },
+    async [Symbol.asyncDispose]() {
+      await other.endAsync();
+      await subject.end();
+      await program.stop();
+    },
+  };
+}
+
+testWith(
+  ["mosquitto"],
+  "A server remembers the numbers of 1,000 others, but not of the one silent longest",
+  async () => {
+    await using here = await numbered();
+    const { subject, send } = here;
+    await send("first", 1);
+    await send("second", 1);
+    // The first sends again, so that the second is the one silent longest.
+    await send("first", 2);
+    for (let other = 0; other < 999; other++) await send(`other ${other}`, 1);
+    const { received } = subject.state;
+    await send("first", 2);
+    assertEquals([subject.state.received, subject.state.repeated], [received, 1]);
+    await send("second", 1);
+    assertEquals([subject.state.received, subject.state.repeated], [received + 1, 1]);
+  },
+);
+
+testWith(["mosquitto"], "A server remembers no number of a process whose name is longer than a UUID", async () => {
+  await using here = await numbered();
+  const { subject, send } = here;
+  const { received } = subject.state;
+  for (let time = 0; time < 2; time++) await send("x".repeat(37), 1);
+  assertEquals([subject.state.received, subject.state.repeated], [received + 2, 0]);
+  const uuid = crypto.randomUUID();
+  for (let time = 0; time < 2; time++) await send(uuid, 1);
+  assertEquals([subject.state.received, subject.state.repeated], [received + 3, 1]);
+});
+
 testWith(
   ["mosquitto", "openssl"],
   "A broker with a password and TLS relays to those who know the one and trust the other",
