@@ -19,7 +19,7 @@ import page from "./page.html" with { type: "text" };
 import script from "./images.js" with { type: "text" };
 import style from "./images.css" with { type: "text" };
 
-/** What is kept: so many pictures, of so many bytes together. */
+/** The most that is kept: pictures, which is also the most that a form may have, and their bytes together. */
 const MAX_PICTURES = 200;
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -58,6 +58,7 @@ function list(): string {
 }
 
 class NoImage extends Error {}
+class TooMany extends Error {}
 
 /** Checks pictures and keeps them: all, or none if one of them is no picture. */
 function keep(webServer: WebServer, files: { name: string; data: Uint8Array<ArrayBuffer> }[]): Picture[] {
@@ -77,6 +78,15 @@ function keep(webServer: WebServer, files: { name: string; data: Uint8Array<Arra
   return added;
 }
 
+/** The status for what a client did wrong. Any other error is not the client's fault, and the server answers it. */
+function statusOf(error: unknown): number {
+  if (error instanceof NoImage) return 415;
+  if (error instanceof TooMany) return 413;
+  // Not a form, a form without a file, or a name that cannot be decoded.
+  if (error instanceof TypeError || error instanceof SyntaxError || error instanceof URIError) return 400;
+  throw error;
+}
+
 async function upload(
   webServer: WebServer,
   request: RequestDictionary,
@@ -94,13 +104,13 @@ async function upload(
     const form = await request.formData();
     const files = [...form.values()].filter((value) => value instanceof File && value.size > 0) as File[];
     if (files.length === 0) throw new SyntaxError("The form has no file");
+    if (files.length > MAX_PICTURES) throw new TooMany(`A form may have up to ${MAX_PICTURES} pictures`);
     keep(webServer, await Promise.all(files.map(async (file) => ({ name: file.name, data: await file.bytes() }))));
     // To the page: where scripts do not run, its form was sent by the browser itself.
     response.statusCode = 303;
     response["Location"] = "/";
   } catch (error) {
-    // Neither what is no form (TypeError) nor what is no name (URIError) is a fault of ours.
-    response.statusCode = error instanceof NoImage ? 415 : 400;
+    response.statusCode = statusOf(error);
     response.data = (error as Error).message;
     response["Content-Type"] = "text/plain; charset=utf-8";
   }

@@ -164,6 +164,31 @@ Deno.test("images answers 400 to a form without a file, and to what is no form",
   }
 });
 
+Deno.test("images answers 413 to a form of more than 200 pictures, and keeps none of them", async () => {
+  await using here = await images();
+  const before = await list(here.url);
+  const response = await post(here.url, ...Array.from({ length: 201 }, () => new File([GIF], "many.gif")));
+  assertEquals([response.status, await response.text()], [413, "A form may have up to 200 pictures"]);
+  assertEquals(await list(here.url), before);
+});
+
+Deno.test("images leaves it to the server to answer what is not the fault of the form", async () => {
+  await using here = await images();
+  await server.set({ body: "stream", maxBodySize: 1_000 });
+  try {
+    // Without an announced length, the server notices only when the form is read.
+    const boundary = "--x\r\nContent-Disposition: form-data; name=files; filename=a.gif\r\n\r\n";
+    const body = ReadableStream.from([boundary + "GIF89a".repeat(1_000), "\r\n--x--\r\n"])
+      .pipeThrough(new TextEncoderStream());
+    const headers = { "content-type": "multipart/form-data; boundary=x" };
+    const response = await fetch(`${here.url}/images`, { method: "POST", body, headers });
+    await response.body?.cancel();
+    assertEquals(response.status, 413);
+  } finally {
+    await server.set({ body: "buffer", maxBodySize: 12 * 1024 * 1024 });
+  }
+});
+
 Deno.test("images sends its list to who listens, at once and when a picture comes", async () => {
   await using here = await images();
   await using inbox = await Inbox.open(`${here.url}/live`);
