@@ -16,6 +16,9 @@ import { type Callbacks, WebServer } from "@webserver-dat/server";
 /** The folder. Files whose names start with a dot are not served. */
 const root = `${import.meta.dirname}/site`;
 
+/** Characters of a header; a longer one is ignored. */
+const MAX_HEADER = 1_000;
+
 const callbacks: Callbacks = {
   async onHTTPRequest(_webServer, request, response) {
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -23,8 +26,10 @@ const callbacks: Callbacks = {
       response["Allow"] = "GET, HEAD";
       return response;
     }
-    // The package is made for Node's requests, of which it wants these two.
-    const asked = { method: request.method, headers: Object.fromEntries(request.headers) } as unknown as Readable;
+    // No browser or player sends long headers here, and the package takes quadratic time for a long Range.
+    const headers = [...request.headers].filter(([, value]) => value.length <= MAX_HEADER);
+    // The package is made for Node's requests, of which it needs these two fields.
+    const asked = { method: request.method, headers: Object.fromEntries(headers) } as unknown as Readable;
     const file = await sendFile(asked, request.uri, { root });
     response.statusCode = file.statusCode;
     // Browsers keep what they have, but ask each time whether it has changed.
