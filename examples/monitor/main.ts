@@ -1,6 +1,7 @@
 // deno run --allow-net examples/monitor/main.ts
 
 import { type Callbacks, WebServer } from "@webserver-dat/server";
+import { randomPassword } from "../pages/password.ts";
 import { monitored } from "./monitor.ts";
 
 /** A server of one's own: it counts its visitors, and sends messages back. `/oops` fails, to be seen in the monitor. */
@@ -19,8 +20,8 @@ const callbacks: Callbacks & { visits: number } = {
   },
 };
 
-// A password for this run only. Where the monitor stays, read it from a file or from the environment.
-const password = crypto.randomUUID().slice(0, 8);
+// A password for this run only. For a monitor that stays, read it from a file or from the environment.
+const password = randomPassword();
 
 /** The one line: the callbacks are the same as before, and the monitor has the port beside the server's. */
 export const server = new WebServer({ callbacks: monitored(callbacks, { users: { operator: password } }) });

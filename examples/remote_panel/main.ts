@@ -39,12 +39,13 @@
 import { createHmac } from "node:crypto";
 import { type Callbacks, type RequestDictionary, WebServer } from "@webserver-dat/server";
 import { pages } from "../pages/pages.ts";
+import { randomPassword } from "../pages/password.ts";
 import page from "./page.html" with { type: "text" };
 import script from "./panel.js" with { type: "text" };
 import style from "./panel.css" with { type: "text" };
 
 const given = Deno.env.get("PANEL_PASSWORD");
-const password = given || madePassword();
+const password = given || randomPassword();
 
 /** What only this program can make of the password, so that it need not be shown where a password should not be. */
 function key(purpose: string): string {
@@ -57,13 +58,6 @@ const token = (user: keyof typeof keys) => btoa(`${user}:${keys[user]}`);
 
 /** Where a renderer connects that sends no password. */
 export const rendererUri = `/renderer?token=${token("renderer")}`;
-
-/** Twelve letters and digits that no one takes for another: 60 bits of chance. */
-function madePassword(): string {
-  const letters = "abcdefghijkmnpqrstuvwxyz23456789";
-  const random = crypto.getRandomValues(new Uint8Array(12));
-  return [...random].map((byte) => letters[byte % letters.length]).join("").replace(/(.{4})(?=.)/g, "$1-");
-}
 
 /** The state is here, not in the panels: that is what keeps them in step, and what a new one starts from. */
 const state: Record<string, unknown> = {
