@@ -2,7 +2,7 @@
 
 /** How many different ones are kept; then the oldest goes. */
 const KEPT = 50;
-/** Characters of a message, by which errors are told apart, and of what the console would show. */
+/** Characters that are kept of a message, by which errors are told apart, and of what the console would show. */
 const MESSAGE = 200;
 const TEXT = 4_000;
 
@@ -14,7 +14,7 @@ export interface Incident {
   readonly where: string;
   readonly message: string;
   /** What the console would show: the message and the stack. */
-  text: string;
+  readonly text: string;
   count: number;
   /** When it came first and last, in milliseconds since 1970. */
   readonly first: number;
@@ -23,14 +23,15 @@ export interface Incident {
 
 /** The latest errors and warnings of one server. One that comes a thousand times a second is one entry, and cheap. */
 export class Incidents {
-  readonly #entries = new Map<string, { incident: Incident; error?: unknown }>();
+  readonly #entries = new Map<string, Incident>();
   readonly #counted = { error: 0, warning: 0 };
   #id = 0;
 
   /** Keeps an error that `onError` was told. */
   add(where: string, error: unknown): void {
     const message = shown(() => error instanceof Error ? `${error.name}: ${error.message}` : Deno.inspect(error));
-    this.#keep("error", where, message.slice(0, MESSAGE), 1, error);
+    // The text and not the error, which may hold on to anything, such as a large request.
+    this.#keep("error", where, start(message, MESSAGE), 1, () => start(shown(() => Deno.inspect(error)), TEXT));
   }
 
   /**
@@ -51,26 +52,27 @@ export class Incidents {
 
   /** The newest first. */
   list(): Incident[] {
-    return [...this.#entries.values()].reverse().map(({ incident, error }) => {
-      // Made once, and only when somebody looks.
-      if (error !== undefined) incident.text ||= shown(() => Deno.inspect(error)).slice(0, TEXT);
-      return incident;
-    });
+    return [...this.#entries.values()].reverse();
   }
 
-  #keep(kind: Incident["kind"], where: string, message: string, more: number, error?: unknown): void {
+  #keep(kind: Incident["kind"], where: string, message: string, more: number, text = () => ""): void {
     const now = Date.now();
     const key = `${kind} ${where} ${message}`;
-    const known = this.#entries.get(key)?.incident;
+    const known = this.#entries.get(key);
     if (known !== undefined) {
       known.count += more;
       known.last = now;
       return;
     }
     if (this.#entries.size === KEPT) this.#entries.delete(this.#entries.keys().next().value!);
-    const incident = { id: ++this.#id, kind, where, message, text: "", count: more, first: now, last: now };
-    this.#entries.set(key, { incident, error });
+    const incident = { id: ++this.#id, kind, where, message, text: text(), count: more, first: now, last: now };
+    this.#entries.set(key, incident);
   }
+}
+
+/** The start of a text, as a copy: a slice would keep the whole text in memory. */
+function start(text: string, length: number): string {
+  return Array.from(text.slice(0, length)).join("");
 }
 
 /** The text of an error that may throw when it is looked at. */

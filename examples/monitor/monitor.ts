@@ -10,6 +10,7 @@ import type { ParameterChange } from "@webserver-dat/server";
 import chart from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import chartStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import { pages } from "../pages/pages.ts";
+import { randomPassword } from "../pages/password.ts";
 import { Incidents } from "./incidents.ts";
 import chartScript from "./page/charts.js" with { type: "text" };
 import page from "./page/monitor.html" with { type: "text" };
@@ -49,7 +50,7 @@ type Switch = typeof SWITCHES[number];
 /** A monitor: the server of the page, and what it knows of the server it watches. */
 class Monitor {
   readonly server: WebServer;
-  /** What the page has asked for and is under way. */
+  /** What the page has asked for and is under way: one at a time. */
   readonly switching: Switch[] = [];
   readonly #watched: WebServer;
   readonly #incidents: Incidents;
@@ -59,7 +60,7 @@ class Monitor {
   readonly #callbacks: Callbacks | undefined;
   readonly #users: UserPasswords;
   // Safari sends no password with a WebSocket: the page, which only users get, brings a ticket for it.
-  readonly #tickets = { page: crypto.randomUUID() };
+  readonly #tickets = { page: randomPassword() };
   readonly #files = pages({
     "/": ["monitor.html", page.replace("TICKET", encodeURIComponent(btoa(`page:${this.#tickets.page}`)))],
     "/monitor.css": ["monitor.css", chartStyle + style],
@@ -151,13 +152,20 @@ class Monitor {
   }
 
   async #switch(viewer: string, method: Switch): Promise<void> {
+    const fail = (message: string) => this.server.webSocketSendText(viewer, JSON.stringify({ failed: message }));
+    const [current] = this.switching;
+    // Refused rather than kept for later: a viewer could queue restarts without end. The page disables its buttons meanwhile.
+    if (current !== undefined) {
+      fail(`Cannot ${method} the server: a ${current} is under way`);
+      return;
+    }
     this.switching.push(method);
     try {
       await this.#watched[method]();
     } catch (error) {
-      this.server.webSocketSendText(viewer, JSON.stringify({ failed: (error as Error).message }));
+      fail((error as Error).message);
     } finally {
-      this.switching.splice(this.switching.indexOf(method), 1);
+      this.switching.pop();
     }
   }
 }

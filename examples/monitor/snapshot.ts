@@ -2,8 +2,9 @@
 
 import type { Callbacks, WebServer } from "@webserver-dat/server";
 
-/** Connections that are listed, and characters of the callbacks' text: a page is no archive. */
+/** The most that a page is sent: connections, characters of what clients wrote, characters of the callbacks' text. */
 const ROWS = 200;
+const CELL = 500;
 const TEXT = 200_000;
 
 /** The callbacks, in the order in which they run. */
@@ -36,9 +37,14 @@ export async function snapshot(server: WebServer, callbacks: Callbacks | string 
       // Of the password, which no list of parameters has, only that there is one.
       ...name === "certificate" ? [["password", parameters.password === "" ? "" : "set, and not shown"]] : [],
     ]),
-    rows: server.rows().slice(0, 1 + ROWS),
+    rows: server.rows().slice(0, 1 + ROWS).map((row) => row.map(shortened)),
     callbacks: { text: (await textOf(callbacks)).slice(0, TEXT), wordwrap: parameters.wordwrap },
   };
+}
+
+/** A client may connect to an address of any length. */
+function shortened(cell: string): string {
+  return cell.length > CELL ? `${cell.slice(0, CELL)}…` : cell;
 }
 
 function isObject(callbacks: Callbacks | string | URL): callbacks is Callbacks {

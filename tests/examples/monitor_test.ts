@@ -318,6 +318,32 @@ Deno.test("the page goes on looking while a stop waits for a callback", async ()
   await viewer.until(({ switching }) => switching.length === 0);
 });
 
+Deno.test("the monitor refuses to switch the server while it is switched, and does not do so later", async () => {
+  const leave = deferred();
+  await using subject = await watched({ onServerStop: () => leave.promise }, { shutdownTimeout: 60 });
+  await using viewer = await Viewer.of(subject.page);
+  viewer.socket.send("stop");
+  await viewer.until(({ active }) => active === false);
+  for (const method of ["start", "restart", "stop"]) {
+    const told = viewer.next();
+    viewer.socket.send(method);
+    assertEquals(await told, { failed: `Cannot ${method} the server: a stop is under way` });
+  }
+  leave.resolve();
+  await viewer.until(({ switching }) => switching.length === 0);
+  await viewer.look();
+  assertEquals(viewer.state.active, false);
+});
+
+Deno.test("a look tells the start of an address that is long", async () => {
+  await using subject = await watched();
+  const socket = await connect(subject.url, `seat?${"x".repeat(10_000)}`);
+  await using viewer = await Viewer.of(subject.page);
+  const { rows: [header, row] } = await viewer.until(({ info }) => info.websocket_connections === 1);
+  assertEquals(row[header.indexOf("uri")], `/seat?${"x".repeat(494)}…`);
+  await disconnect(socket);
+});
+
 Deno.test("the monitor ends with the server that the program stops, and comes back with it", async () => {
   await using subject = await watched();
   await subject.server.stop();
@@ -392,6 +418,43 @@ Deno.test("the monitor keeps the fifty latest errors, and withstands one that th
   assertEquals(viewer.state.incidents[0].message, "An error that cannot be shown");
   assert(viewer.state.incidents.length <= 50);
   assert(JSON.stringify(viewer.state.incidents).length < 300_000);
+});
+
+Deno.test("the monitor keeps little of errors that are large: fifty of 4 MiB do not fill a heap of 128 MiB", async () => {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--config=deno.json", "--lock=tests/deno.lock", "--allow-net"],
+      ...["--v8-flags=--max-old-space-size=128", "-"],
+    ],
+    cwd: new URL("../../", import.meta.url),
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = process.stdin.getWriter();
+  await input.write(new TextEncoder().encode(`
+    import { WebServer } from "@webserver-dat/server";
+    import { monitored } from ${JSON.stringify(new URL("../../examples/monitor/monitor.ts", import.meta.url).href)};
+    const callbacks = {
+      async onHTTPRequest(_webServer, request) {
+        const error = new Error(request.pars.number + " " + await request.text());
+        throw Object.assign(error, { request });
+      },
+      onError() {},
+    };
+    const monitor = { users: {}, port: 0, onServerStart() {} };
+    const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: monitored(callbacks, monitor) });
+    await server.start();
+    const body = "x".repeat(4 * 1024 * 1024);
+    for (let number = 0; number < 50; number++) {
+      const answer = await fetch(server.address.url + "?number=" + number, { method: "POST", body });
+      await answer.body.cancel();
+    }
+    console.log(server.info().errors);
+    await server.stop();
+  `));
+  await input.close();
+  const { code, stdout } = await process.output();
+  assertEquals([code, new TextDecoder().decode(stdout)], [0, "50\n"]);
 });
 
 Deno.test("a warning is told by its number", async () => {
