@@ -26,6 +26,7 @@
 
 import { decodeBase64 } from "@std/encoding/base64";
 import type { ResponseDictionary } from "./callbacks.ts";
+import { trimmed } from "./internal/header_values.ts";
 import { hashPassword, verifyPassword } from "./internal/password.ts";
 
 export { hashPassword, verifyPassword };
@@ -35,8 +36,9 @@ export type UserPasswords = Readonly<Record<string, string>> | ReadonlyMap<strin
 
 /** No header is longer: the runtime takes heads of up to 64 KiB. */
 const MAX_TOKEN = 65_536;
-// An `Authorization` header with its scheme or, as the operator may have it, without. Padding may be absent, not wrong.
-const TOKEN = /^(?:basic +)?((?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}(?:==)?|[a-z0-9+/]{3}=?)?) *$/i;
+const SCHEME = /^basic +/i;
+/** Base64, whose padding may be absent, not wrong. */
+const TOKEN = /^(?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}(?:==)?|[a-z0-9+/]{3}=?)?$/i;
 // CTL of RFC 5234, which RFC 7617 forbids in both parts.
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const CONTROL = /[\x00-\x1f\x7f]/;
@@ -45,8 +47,9 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** User and password of a token, or undefined where it is malformed. The first colon splits (RFC 7617, section 2). */
 function credentials(token: unknown): { user: string; password: string } | undefined {
   if (typeof token !== "string" || token.length > MAX_TOKEN) return undefined;
-  const encoded = TOKEN.exec(token)?.[1];
-  if (encoded === undefined) return undefined;
+  // With its scheme or, as the operator may have it, without.
+  const encoded = trimmed(token.replace(SCHEME, ""));
+  if (!TOKEN.test(encoded)) return undefined;
   let text;
   try {
     text = UTF8.decode(decodeBase64(encoded));

@@ -93,8 +93,28 @@ export interface RequestFields {
  */
 export type RequestDictionary = RequestFields & { readonly [header: string]: string | undefined };
 
-/** What `response.data` may be. Strings go out as UTF-8; streams are of bytes, and are sent as they come. */
-export type ResponseData = string | Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array>;
+/**
+ * What `response.data` may be. Strings go out as UTF-8, plain objects and lists as JSON; streams are of bytes, and are sent as they come.
+ * Bytes are not copied: do not change them until the answer is sent.
+ */
+export type ResponseData =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<Uint8Array>
+  | readonly JSONValue[]
+  | { readonly [key: string]: JSONValue };
+
+/** What is sent as JSON. Properties that are `undefined` are left out. */
+export type JSONValue =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly JSONValue[]
+  | { readonly [key: string]: JSONValue };
 
 /** The value of a response header. A list sends the header once for each of its items. */
 export type HeaderValue = string | number | boolean | readonly (string | number | boolean)[];

@@ -15,6 +15,7 @@
  */
 
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
+import { print } from "./internal/console.ts";
 import { Cooks } from "./internal/cook.ts";
 import { isModule } from "./internal/files.ts";
 import type { Info } from "./internal/info.ts";
@@ -261,6 +262,6 @@ export class WebServer implements AsyncDisposable {
   readonly onListen = (address: Deno.Addr): void => {
     // `deno serve` listens on Unix sockets too, which have no address of the operator's kind.
     this.#life.serve("hostname" in address ? listenAddress(address.hostname, address.port) : undefined);
-    console.log(`${this.name} listens on ${this.address?.url ?? "a Unix socket"}`);
+    print("log", `${this.name} listens on ${this.address?.url ?? "a Unix socket"}`);
   };
 }

@@ -9,7 +9,7 @@ export interface Address {
 }
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
-const CLIENT = /^(?:[\d.]+|\[[\da-f:.%\w]+\]):\d{1,5}$/i;
+const CLIENT = /^(?:(?:[\d.]+|\[[\w:.%-]+\]):\d{1,5}|(?:unix|vsock):\d+)$/i;
 
 /** The address as text; of an IPv4 address in IPv6 form (`::ffff:127.0.0.1`), the IPv4 address. */
 export function formatAddress(hostname: string, port: number): string {

@@ -1,154 +1,304 @@
-/** Receiving request bodies within limits. */
+/** Receiving request bodies within limits of size, memory, time and work. */
 
-import type { Deadlines } from "./deadlines.ts";
+import { badRequest, type Fault, faultOf } from "./bad_request.ts";
+import type { Deadlines, Progress } from "./deadlines.ts";
+import { numberIn, trimmed } from "./header_values.ts";
 import { headerOf } from "./headers.ts";
 import type { WebServerParameters } from "./parameters.ts";
-import { BadRequest } from "./request.ts";
-import { dropping, refusal } from "./response.ts";
+import { parseForm, parseJSON } from "./parsing.ts";
+import { turns } from "./deno.ts";
+import { refusal } from "./response.ts";
 
-type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory">;
+type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory" | "maxFormFields" | "requestTimeout">;
 
-/** Whether a request, other than GET and HEAD, may bring a body. */
-export function hasBody(request: Request): boolean {
-  // HTTP/2 may send a body without announcing it, so only this says that there is none.
-  return headerOf(request, "content-length") !== "0";
-}
-
-/** The length that the body is announced with, or undefined. The runtime refuses one beside a `Transfer-Encoding`, and holds the body to it. */
-function announced(request: Request): number | undefined {
-  const length = headerOf(request, "content-length");
-  return length === null ? undefined : Number(length);
-}
-
-function isTooLarge(size: number, { maxBodySize }: Limits): boolean {
-  return size > maxBodySize;
-}
-
-function tooLarge({ maxBodySize }: Limits): string {
-  return `The body is larger than ${maxBodySize} bytes`;
-}
-
-/** An answer that comes before the body has arrived: where that may be endless, the connection is dropped. */
-export function early(request: Request, limits: Limits, status: number, detail: string): Response {
-  const length = announced(request) ?? (headerOf(request, "transfer-encoding") === null ? 0 : Infinity);
-  return (isTooLarge(length, limits) ? dropping : refusal)(status, detail);
-}
-
-/** The refusal of a body by what is known of it before it arrives, or undefined. */
-export function objection(request: Request, limits: Limits): Response | undefined {
-  const length = announced(request);
-  if (length === undefined) {
-    const coding = headerOf(request, "transfer-encoding")?.toLowerCase() ?? "chunked";
-    // The runtime undoes no other coding (RFC 9112, section 6.1).
-    return coding === "chunked" ? undefined : dropping(501, "The only transfer coding is chunked");
-  }
-  return isTooLarge(length, limits) ? dropping(413, tooLarge(limits)) : undefined;
-}
-
+/** Bytes a second that a body must bring on average once `requestTimeout` is over: slow is not dead, but a drop now and then is. */
+const LOWEST_RATE = 512;
+/** Chunks of a body of unknown length that may be of any size; further ones are of `AVERAGE_CHUNK` bytes on average at least. */
+const FREE_CHUNKS = 1024;
+const AVERAGE_CHUNK = 256;
+/** Chunks below this size, in bytes, may come faster than the event loop turns: after so many, others have their turn. */
+const SMALL_CHUNK = 4096;
+const CHUNKS_PER_TURN = 64;
 /**
- * The request with a body that ends in an error when it goes over the limit, for callbacks that read it themselves.
- *
- * @throws {TypeError} If its URL is none
+ * Bytes of a body that are read on after a refusal, and dropped: many clients look at the answer only when they have sent all. An announced
+ * body that is no larger than a film is read to its end; any other may be endless.
  */
-export function limited(request: Request, limits: Limits): Request {
-  if (request.body === null || announced(request) !== undefined) return request;
-  let size = 0;
-  const counted = request.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        size += chunk.length;
-        if (isTooLarge(size, limits)) throw new BadRequest(tooLarge(limits), 413);
-        controller.enqueue(chunk);
-      },
-    }),
-  );
-  // Not made of the request itself, whose `signal` it would touch.
-  const { url, method, headers } = request;
-  return new Request(url, { method, headers, body: counted, duplex: "half" } as RequestInit);
-}
-
-/** Bytes to start with for a body of unknown length. */
+const READ_ON = 16 * 1024 * 1024;
+const FILM = 1024 * 1024 * 1024;
+/** Bytes to start with for a body. */
 const FIRST = 16 * 1024;
 
-/** The bodies held at one time. */
-export class Bodies {
-  readonly #limits: () => Limits;
-  readonly #deadlines: Deadlines;
-  /** Bytes held, or announced and on their way. */
-  #held = 0;
+const NOT_WHOLE = "The body did not arrive whole";
 
-  constructor(limits: () => Limits, deadlines: Deadlines) {
-    this.#limits = limits;
-    this.#deadlines = deadlines;
-  }
+/** Memory for all bodies of a server. */
+export class BodyMemory {
+  /** Bytes in use. */
+  #used = 0;
 
-  /** The body, to be given back by `release()`, or the answer that refuses it. */
-  async receive(request: Request): Promise<Uint8Array<ArrayBuffer> | Response> {
-    const limits = this.#limits();
-    const refused = objection(request, limits);
-    if (refused) return refused;
-    // Several times as fast as `bytes()`, and can be left.
-    const reader = request.body?.getReader();
-    if (reader === undefined) return new Uint8Array(0);
-    const claimed = { bytes: 0, over: false };
-    const outcome = await this.#deadlines.race(
-      this.#read(reader, announced(request), limits, claimed),
-      () => dropping(408, "The body did not arrive in time"),
-    );
-    if (outcome instanceof Response) {
-      this.#held -= claimed.bytes;
-      claimed.over = true;
-      // Or else the runtime would wait for somebody to read the rest.
-      reader.cancel().catch(() => {});
-    }
-    return outcome;
+  claim(bytes: number, { maxBodyMemory }: Limits): void {
+    if (this.#used + bytes > maxBodyMemory) throw badRequest("Too many bodies are on their way", 503);
+    this.#used += bytes;
   }
 
   release(bytes: number): void {
-    this.#held -= bytes;
-  }
-
-  async #read(
-    reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-    length: number | undefined,
-    limits: Limits,
-    claimed: { bytes: number; readonly over: boolean },
-  ): Promise<Uint8Array<ArrayBuffer> | Response> {
-    const claim = (bytes: number) => {
-      // It was answered meanwhile.
-      if (claimed.over) return false;
-      this.#held += bytes;
-      claimed.bytes += bytes;
-      return this.#held <= limits.maxBodyMemory;
-    };
-    if (length !== undefined && !claim(length)) return dropping(503, FULL);
-    let data = new Uint8Array(length ?? FIRST);
-    let size = 0;
-    try {
-      for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-        const from = size;
-        size += chunk.value.length;
-        if (length === undefined) {
-          const fits = claim(chunk.value.length);
-          if (isTooLarge(size, limits)) return dropping(413, tooLarge(limits));
-          if (!fits) return dropping(503, FULL);
-          if (size > data.length) data = grown(data, size);
-        }
-        data.set(chunk.value, from);
-      }
-    } catch {
-      return refusal(400, NOT_WHOLE);
-    }
-    if (length !== undefined && size < length) return refusal(400, NOT_WHOLE);
-    return size === data.length ? data : data.slice(0, size);
+    this.#used -= bytes;
   }
 }
 
-const FULL = "Too many bodies are on their way";
-const NOT_WHOLE = "The body did not arrive whole";
+/** What is around a body. */
+export interface BodyContext {
+  readonly memory: BodyMemory;
+  readonly deadlines: Deadlines;
+  readonly limits: () => Limits;
+  /** Aborts when the server begins to stop. */
+  readonly stopped: AbortSignal;
+  /** Whether the server has stopped, and given up what was under way. */
+  readonly isOver: () => boolean;
+  readonly info: Deno.ServeHandlerInfo | undefined;
+}
 
-function grown(data: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(2 * data.length, size));
+/** The body of one request. */
+export class RequestBody {
+  /** When the last chunk came: the deadline of a callback that reads the body moves with it. */
+  readonly progress: Progress;
+  readonly #request: Request;
+  readonly #context: BodyContext;
+  readonly #limits: Limits;
+  /** The length that is announced, or NaN. Deno refuses it beside a `Transfer-Encoding`, and holds an HTTP/1.1 body to it. */
+  readonly #length: number | undefined;
+  #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null | undefined;
+  #size = 0;
+  #chunks = 0;
+  #smallChunks = 0;
+  /** Milliseconds that reads have waited. */
+  #waited = 0;
+  #used = false;
+  #ended = false;
+  #stalled = false;
+  #claimed = 0;
+  #bytes: Promise<Uint8Array<ArrayBuffer>> | undefined;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+
+  constructor(request: Request, context: BodyContext) {
+    this.#request = request;
+    this.#context = context;
+    this.#limits = context.limits();
+    this.progress = context.deadlines.progress();
+    const length = headerOf(request, "content-length");
+    if (length !== null) this.#length = numberIn(length);
+  }
+
+  /** Whether the request brings none. HTTP/2 needs no length for a body, so only an explicit 0 says so. */
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
+
+  /** Why the body is not taken, as far as that can be told before it arrives. */
+  fault(): Fault | undefined {
+    if (Number.isNaN(this.#length)) return { status: 400, detail: "The Content-Length header is not one number" };
+    return faultOf(this.#sizeError(this.#length ?? 0));
+  }
+
+  /** Whether the body is in a transfer coding that Deno does not undo (RFC 9112, section 6.1). */
+  get isCoded(): boolean {
+    const coding = headerOf(this.#request, "transfer-encoding");
+    return coding !== null && trimmed(coding).toLowerCase() !== "chunked";
+  }
+
+  /** The whole body. Counts as memory in use until `release()`. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#bytes ??= this.#collect();
+  }
+
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.bytes());
+  }
+
+  async json(): Promise<unknown> {
+    return parseJSON(await this.bytes(), (bytes) => this.#claim(bytes));
+  }
+
+  async formData(): Promise<FormData> {
+    return await parseForm(
+      await this.bytes(),
+      headerOf(this.#request, "content-type"),
+      this.#limits.maxFormFields,
+    );
+  }
+
+  /** The body as a stream, which ends in an error if it goes over a limit. Null if there is none. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    if (this.#open() === undefined) return null;
+    return this.#stream ??= new ReadableStream({
+      pull: async (controller) => {
+        const chunk = await this.#read();
+        if (chunk === undefined) controller.close();
+        else controller.enqueue(chunk);
+      },
+      cancel: (reason) => {
+        this.#used = true;
+        return this.#open()?.cancel(reason);
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** Whether the body was read, or is being read. */
+  get isUsed(): boolean {
+    return this.#used;
+  }
+
+  /** Gives back the memory that it took. */
+  release(): void {
+    this.#context.memory.release(this.#claimed);
+    this.#claimed = 0;
+  }
+
+  /** The answer to a request whose body is not taken, or not to its end. The rest is dropped. */
+  refuse(status: number, detail?: string): Response {
+    this.release();
+    if (!this.#ended && !this.#stalled && !this.isEmpty) void this.#drop(status === 408);
+    return refusal(status, detail);
+  }
+
+  #claim(bytes: number): void {
+    this.#context.memory.claim(bytes, this.#limits);
+    this.#claimed += bytes;
+  }
+
+  /** The reader. It is several times as fast as `Request.bytes()`, and can be left. */
+  #open(): ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined {
+    if (this.#reader === undefined) this.#reader = bodyOf(this.#request)?.getReader() ?? null;
+    return this.#reader ?? undefined;
+  }
+
+  #sizeError(size: number): Error | undefined {
+    const { maxBodySize } = this.#limits;
+    return size > maxBodySize ? badRequest(`The body is larger than ${maxBodySize} bytes`, 413) : undefined;
+  }
+
+  /** The next chunk as it comes, or undefined at the end. */
+  async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const reader = this.#open();
+    if (reader === undefined) {
+      this.#ended = true;
+      return undefined;
+    }
+    if (this.#context.isOver()) throw badRequest(NOT_WHOLE);
+    const arrived = this.#context.deadlines.add(() => {
+      this.#stalled = true;
+      // Ends the read that is under way.
+      reader.cancel().catch(() => {});
+    });
+    const start = performance.now();
+    let result;
+    try {
+      result = await reader.read();
+    } catch {
+      this.#ended = true;
+      throw badRequest(NOT_WHOLE);
+    } finally {
+      arrived();
+      this.#waited += performance.now() - start;
+    }
+    if (this.#stalled) throw badRequest("The body did not arrive in time", 408);
+    this.#ended = result.done;
+    if (result.done && this.#length !== undefined && this.#size < this.#length) throw badRequest(NOT_WHOLE);
+    if (result.done) return undefined;
+    this.#context.deadlines.moved(this.progress);
+    this.#size += result.value.length;
+    if (result.value.length < SMALL_CHUNK && ++this.#smallChunks % CHUNKS_PER_TURN === 0) {
+      await turns();
+    }
+    return result.value;
+  }
+
+  /** The next chunk within the limits, or undefined at the end. */
+  async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    this.#used = true;
+    const chunk = await this.#next();
+    if (chunk === undefined) return undefined;
+    const error = this.#sizeError(this.#size);
+    if (error) throw error;
+    const { maxBodySize } = this.#limits;
+    if (this.#length === undefined && ++this.#chunks > FREE_CHUNKS + maxBodySize / AVERAGE_CHUNK) {
+      throw badRequest(`The body comes in chunks of less than ${AVERAGE_CHUNK} bytes`, 413);
+    }
+    if (this.#isTooSlow()) throw badRequest(`The body comes at less than ${LOWEST_RATE} bytes a second`, 408);
+    return chunk;
+  }
+
+  #isTooSlow(): boolean {
+    const { requestTimeout } = this.#limits;
+    return requestTimeout > 0 && this.#waited / 1000 > requestTimeout + this.#size / LOWEST_RATE;
+  }
+
+  async #collect(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#used) throw new TypeError("Cannot read the body: it was read as a stream");
+    let data = new Uint8Array(Math.min(this.#length ?? FIRST, FIRST));
+    let size = 0;
+    for (let chunk = await this.#read(); chunk !== undefined; chunk = await this.#read()) {
+      this.#claim(chunk.length);
+      if (size + chunk.length > data.length) data = grown(data, size + chunk.length, this.#length);
+      data.set(chunk, size);
+      size += chunk.length;
+    }
+    return size === data.length ? data : data.slice(0, size);
+  }
+
+  /**
+   * Reads the rest of the body, up to a limit, and ends the connection if there is more. While it is read here, Deno leaves the connection
+   * to the reader; otherwise it would read on without limit.
+   */
+  async #drop(atOnce: boolean): Promise<void> {
+    const answered = this.#context.info?.completed.catch(() => {});
+    const reader = this.#open();
+    try {
+      const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
+      const allowed = this.#smallChunks + FREE_CHUNKS;
+      const isTooMuch = () => this.#size >= most || this.#smallChunks > allowed + this.#size / AVERAGE_CHUNK;
+      const mayReadOn = () => !this.#context.stopped.aborted && !isTooMuch() && !this.#isTooSlow();
+      while (!atOnce && !this.#ended && mayReadOn()) await this.#next();
+      await answered;
+      // The answer reaches the connection in these.
+      await turns(2);
+    } catch {
+      // The rest did not come.
+    }
+    await reader?.cancel().catch(() => {});
+  }
+}
+
+/** Grows with what has arrived, not with what is announced. */
+function grown(data: Uint8Array<ArrayBuffer>, size: number, length = Infinity): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(size, Math.min(2 * data.length, length)));
   larger.set(data);
   return larger;
+}
+
+/** The body of a Fetch `Request`, also after `bound()`. */
+function bodyOf(request: Request): Request["body"] {
+  return Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!.call(request);
+}
+
+/** What reads the body of a Fetch `Request`, by way of the bounded stream. */
+const READERS = ["text", "json", "formData"] as const;
+
+/** Has a Fetch `Request` give its body only within the limits: a callback reads it from there with parameter `body` set to "stream". */
+export function bound(request: Request, body: RequestBody): void {
+  const methods = Object.fromEntries(READERS.map((name) => [name, { value: () => body[name]() }]));
+  Object.defineProperties(request, {
+    ...methods,
+    body: { get: () => body.stream() },
+    bodyUsed: { get: () => body.isUsed },
+    bytes: { value: () => body.bytes() },
+    arrayBuffer: { value: async () => (await body.bytes()).buffer },
+    blob: {
+      value: async () => new Blob([await body.bytes()], { type: headerOf(request, "content-type") ?? "" }),
+    },
+    clone: {
+      value() {
+        throw new TypeError("Cannot clone the request: its body is read once, as it arrives");
+      },
+    },
+  });
 }

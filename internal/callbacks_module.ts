@@ -6,9 +6,12 @@ import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../callbacks.ts";
 import { nearest } from "./nearest.ts";
 import { CALLBACK_NAMES } from "./parameters.ts";
+import { inTime } from "./within.ts";
 
 /** Seconds for a module to load; a server that waits for one can neither start nor stop. */
 const LOAD_TIMEOUT = 30;
+/** Bytes of a callbacks file. */
+const LARGEST = 16 * 1024 * 1024;
 
 /**
  * The URL of a callbacks module. A path is relative to the working directory; a scheme has two letters at least, since
@@ -57,31 +60,42 @@ export async function loadCallbacks(
   const url = locate(source);
   const isFile = url.protocol === "file:";
   const module: Module = { url, shown: isFile ? shortPath(url) : abbreviated(url.href), loaded: url.href };
-  if (isFile && language === "node" && !isScript(url)) {
-    const text = await read(module);
-    module.loaded = URL.createObjectURL(new Blob([text], { type: "application/typescript" }));
-  } else if (isFile) {
-    module.loaded = freshURL(url);
+  // A module may wait at its top level, a host may never answer, and neither may a network disk.
+  const late = () => explained(new Late(`it has not loaded within ${timeout} s`), module);
+  return pick(await inTime(timeout, load(module, language), late), module.shown);
+}
+
+async function load(module: Module, language: "input" | "node"): Promise<Exports> {
+  const { url } = module;
+  if (url.protocol === "file:") {
+    await checkFile(module);
+    module.loaded = language === "node" && !isScript(url)
+      ? URL.createObjectURL(new Blob([await read(module)], { type: "application/typescript" }))
+      : freshURL(url);
   }
-  let namespace: Exports;
   try {
-    namespace = await inTime(import(module.loaded), timeout);
+    return await import(module.loaded);
   } catch (error) {
     throw explained(error, module);
   } finally {
     if (module.loaded.startsWith("blob:")) URL.revokeObjectURL(module.loaded);
   }
-  return pick(namespace, module.shown);
 }
 
-/** A module may wait at its top level, and a host may never answer. */
-async function inTime<Value>(value: Promise<Value>, seconds: number): Promise<Value> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Late(`it has not loaded within ${seconds} s`)), seconds * 1000);
+/** Checks that there is something to read: a pipe or a device may never end. */
+async function checkFile({ url, shown }: Module): Promise<void> {
+  let info;
   try {
-    return await Promise.race([value, late.promise]);
-  } finally {
-    clearTimeout(timer);
+    info = await Deno.stat(url);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) throw missing(url, cause);
+    // To load it tells what else is wrong.
+    return;
+  }
+  if (info.isDirectory) throw new Deno.errors.IsADirectory(`Cannot load callbacks "${shown}": it is a directory`);
+  if (!info.isFile) throw new TypeError(`Cannot load callbacks "${shown}": it is a pipe or a device, not a file`);
+  if (info.size > LARGEST) {
+    throw new RangeError(`Cannot load callbacks "${shown}": it has ${info.size} bytes, which is too much`);
   }
 }
 

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import deno from "../deno.json" with { type: "json" };
 import { WebServer } from "../server.ts";
 import { isWildcard } from "./address.ts";
+import { flushConsole, print, Throttle } from "./console.ts";
 import { nearest } from "./nearest.ts";
 import { defaults, type ParameterChange, type WebServerParameters } from "./parameters.ts";
 import { PARAMETER_NAMES } from "./rules.ts";
@@ -30,18 +31,21 @@ const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server o
   --origins same|any|LIST    web pages that may change something
   --trustedProxies LIST      addresses, with commas
   --maxBodySize, --maxBodyMemory, --maxMessageSize, --maxBufferedAmount BYTES
-  --maxConnections NUMBER    WebSockets at once: 1024
+  --maxConnections, --maxFormFields NUMBER    WebSockets at once, fields of a form
   --requestTimeout, --idleTimeout, --shutdownTimeout SECONDS
   --body buffer|stream       how a callback gets a request's body
   --log                      a line for each request
   --help, --version
 
-Ctrl-C stops it. SIGHUP restarts it, with callbacks and certificate read anew.
+Ctrl-C stops it, and so does closing its terminal. SIGUSR1 restarts it, with callbacks and
+certificate read again.
 `;
 
-/** Exit codes: 1 where the server could not start, 2 where the command line is wrong. */
+/** Exit codes: 1 if the server could not start, or lost its port for good; 2 if the command line is wrong. */
 const COULD_NOT_START = 1;
 const USAGE = 2;
+/** Milliseconds that the console has at the end. */
+const FLUSH = 1_000;
 
 /** What is wrong with the command line. */
 class UsageError extends Error {}
@@ -122,30 +126,45 @@ async function parametersOf(values: Values): Promise<ParameterChange> {
   return { ...Object.fromEntries(given), ...(typeof file === "string" && { password: await readPassword(file) }) };
 }
 
-/** Stops the server at the first of these signals; a second one has its default effect, which ends the process at once. */
+/** Stops the server, and ends the process: a connection that Deno cannot close would keep it. */
+async function end(server: WebServer): Promise<void> {
+  // Without its port, it had not come back.
+  const code = server.active ? 0 : COULD_NOT_START;
+  await server.stop().catch(() => {});
+  await flushConsole(FLUSH);
+  Deno.exit(code);
+}
+
+/** What each signal does. A second one that stops has its default effect, which ends the process at once. */
 function heedSignals(server: WebServer): void {
   const windows = Deno.build.os === "windows";
-  const signals: Deno.Signal[] = windows ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  // Failures of both have been told by then.
-  const restart = () => void server.restart();
+  const stopping: Deno.Signal[] = windows ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
   const stop = () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, stop);
-    if (!windows) Deno.removeSignalListener("SIGHUP", restart);
-    server.stop();
+    for (const signal of stopping) Deno.removeSignalListener(signal, stop);
+    end(server);
   };
-  for (const signal of signals) Deno.addSignalListener(signal, stop);
-  if (!windows) Deno.addSignalListener("SIGHUP", restart);
+  if (!windows) {
+    const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((file) => file.isTerminal());
+    // Without a terminal, as under nohup, it has nothing to say.
+    if (hasTerminal) stopping.push("SIGHUP");
+    else Deno.addSignalListener("SIGHUP", () => {});
+    // The server reports why it cannot.
+    Deno.addSignalListener("SIGUSR1", () => void server.restart().catch(() => {}));
+  }
+  for (const signal of stopping) Deno.addSignalListener(signal, stop);
 }
 
 async function serve(server: WebServer, log: boolean): Promise<void> {
-  // What the runtime itself leaves unhandled (a WebSocket message over 512 MiB does) ends no show.
+  const throttle = new Throttle();
+  // A promise that nobody awaits, in a callback or in Deno itself, does not end the show.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    console.error(`${server.name}: unhandled rejection`, event.reason);
+    if (throttle.admit("unhandled") === undefined) return;
+    print("error", `${server.name}: unhandled rejection`, event.reason);
   });
   if (log) {
     const { logRequests } = await import("./request_log.ts");
-    logRequests(server, (line) => console.log(line));
+    logRequests(server, (line) => print("log", line));
   }
   try {
     await server.start();
@@ -156,12 +175,16 @@ async function serve(server: WebServer, log: boolean): Promise<void> {
   }
   heedSignals(server);
   const { hostname, port, url } = server.address!;
-  console.log(`${server.name} listens on ${url} (${isWildcard(hostname) ? `all interfaces, port ${port}` : hostname})`);
+  print(
+    "log",
+    `${server.name} listens on ${url} (${isWildcard(hostname) ? `all interfaces, port ${port}` : hostname})`,
+  );
 }
 
 async function init(server: WebServer, directory = "."): Promise<void> {
   const path = await server.exposeCallbacks(directory);
-  console.log(
+  print(
+    "log",
     `${path} is written. Edit it, and run: deno run --allow-net --allow-read=${path} mod.ts --callbacks ${path} --watch`,
   );
 }
@@ -169,13 +192,13 @@ async function init(server: WebServer, directory = "."): Promise<void> {
 async function hashPassword(): Promise<void> {
   const { askPassword } = await import("./ask_password.ts");
   const { hashPassword } = await import("../auth.ts");
-  console.log(await hashPassword(await askPassword()));
+  print("log", await hashPassword(await askPassword()));
 }
 
 async function run(args: string[]): Promise<void> {
   const { values, words: [command, ...words] } = parse(args);
-  if (values.help) return console.log(HELP);
-  if (values.version) return console.log(deno.version);
+  if (values.help) return print("log", HELP);
+  if (values.version) return print("log", deno.version);
   if (command !== undefined && !COMMANDS.includes(command)) {
     const meant = nearest(command, COMMANDS);
     throw new UsageError(`There is no command "${command}"${meant ? `: did you mean ${meant}?` : ""}`);
@@ -201,7 +224,7 @@ export async function main(args: string[]): Promise<void> {
   } catch (error) {
     const usage = error instanceof UsageError;
     const { message } = error as Error;
-    console.error(usage ? `${message}${message.endsWith("?") ? "" : "."} --help shows what there is` : message);
+    print("error", usage ? `${message}${message.endsWith("?") ? "" : "."} See --help for all options` : message);
     Deno.exitCode = usage ? USAGE : COULD_NOT_START;
   }
 }

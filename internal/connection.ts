@@ -1,17 +1,15 @@
 /** One WebSocket connection. */
 
 import type { Cooks } from "./cook.ts";
+import { type Message, MESSAGE_COST, Outbox } from "./outbox.ts";
 import type { WebServerParameters } from "./parameters.ts";
 
-/** Milliseconds for a handshake that was answered to come to a socket: without one, the client had left before. */
-const OPEN_TIMEOUT = 10_000;
+/** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before. */
+const OPEN_LOOKS = 3;
 /** Milliseconds for a peer to answer a close, unless `idleTimeout` is less. */
 const CLOSE_TIMEOUT = 5_000;
 /** RFC 6455, section 7.4.1: a connection that ended without a close. */
 const ABNORMAL = 1006;
-/** What a waiting message costs beside its data, in bytes. */
-const OVERHEAD = 128;
-
 /** Codes that may be sent (RFC 6455, section 7.4.1). */
 const POLICY_VIOLATION = 1008;
 const MESSAGE_TOO_BIG = 1009;
@@ -44,9 +42,6 @@ export interface Shared {
   readonly set: Membership;
 }
 
-/** What may be sent. */
-export type Message = string | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
-
 /** One connection. Its callbacks run one at a time and in order, open first and close last. */
 export class Connection implements EventListenerObject {
   readonly client: string;
@@ -65,18 +60,17 @@ export class Connection implements EventListenerObject {
   #waiting: (() => unknown)[] | undefined;
   /** Bytes of it. */
   #waitingSize = 0;
-  /** Bytes that wait to be sent, at most: to ask the socket costs a part of what to send does. */
-  #bufferedAtMost = 0;
-  /** Since when nothing has happened that was to happen, in milliseconds of `performance.now()`. */
-  #since: number | undefined;
-  /** Bytes that were to be sent then, and that have been added since. */
-  #unsent = 0;
-  #added = 0;
+  readonly #outbox: Outbox;
+  /** How often it was looked at while it was connecting. */
+  #looks = 0;
+  /** When our close was sent, as far as the looks tell, in milliseconds of `performance.now()`. */
+  #closing: number | undefined;
 
   constructor(socket: WebSocket, client: string, uri: string, shared: Shared) {
     this.client = client;
     this.uri = uri;
     this.#socket = socket;
+    this.#outbox = new Outbox(socket);
     this.#shared = shared;
     // Never "blob": a Blob on a socket whose peer resets crashes the runtime.
     socket.binaryType = "arraybuffer";
@@ -106,28 +100,24 @@ export class Connection implements EventListenerObject {
 
   /** Bytes that wait to be sent to the client. */
   get buffered(): number {
-    return this.#socket.bufferedAmount;
+    return this.#outbox.bytes;
   }
 
-  /** False where the connection is closed or closing, or too much waits to be sent to it. */
+  /** False if the connection is closed or closing, or too much waits to be sent to it. */
   send(data: Message): boolean {
     if (this.#ours || this.#state !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
     const { maxBufferedAmount } = this.#shared.parameters();
-    if (this.#bufferedAtMost > maxBufferedAmount) {
-      this.#bufferedAtMost = this.#socket.bufferedAmount;
-      if (this.#bufferedAtMost > maxBufferedAmount) return false;
-    }
-    const before = this.#since === undefined ? 0 : this.#socket.bufferedAmount;
-    this.#socket.send(data);
-    this.#bufferedAtMost += typeof data === "string" ? data.length * 3 : data.byteLength;
-    if (this.#since !== undefined) this.#added += this.#socket.bufferedAmount - before;
-    return true;
+    if (this.#outbox.send(data, maxBufferedAmount)) return true;
+    this.#shared.cooks.warn(
+      "unsent",
+      `${this.client} does not take its messages, so further ones are dropped: see parameter "maxBufferedAmount"`,
+    );
+    return false;
   }
 
   close(code: number, reason: string): void {
     if (this.#ours || this.#state !== "open") return;
     this.#ours = { code, reason };
-    this.#since = undefined;
     this.#socket.close(code, reason);
   }
 
@@ -138,23 +128,25 @@ export class Connection implements EventListenerObject {
     this.#state = "closed";
     set.closed(this);
     this.#run(() => {
-      const result = cooks.run("onWebSocketClose", this.client, code, reason);
+      const result = cooks.run("onWebSocketClose", [this.client, code, reason]);
       if (result instanceof Promise) return result.then(() => set.done(this));
       set.done(this);
       return undefined;
     });
   }
 
-  /** Gives up a peer that does not do what it should, as far as it can be told now. */
+  /** Gives up a peer that does not do what it should, as far as that can be told now. */
   check(now: number): void {
-    if (this.#state === "closed") return;
     const idleTimeout = this.#shared.parameters().idleTimeout * 1000;
     if (this.#state === "connecting") {
-      if (this.#waited(now, OPEN_TIMEOUT)) this.forget();
-    } else if (this.#ours) {
-      if (this.#waited(now, Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT))) this.finish();
-    } else {
-      this.#checkTaking(now, idleTimeout);
+      if (++this.#looks >= OPEN_LOOKS) this.forget();
+    } else if (this.#state === "open" && this.#ours) {
+      this.#closing ??= now;
+      if (now - this.#closing >= Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT)) this.finish();
+    } else if (this.#state === "open" && this.#outbox.isStuck(now, idleTimeout)) {
+      this.finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
+      // Deno cannot drop it; it lets go when the peer leaves.
+      this.#socket.close();
     }
   }
 
@@ -178,10 +170,9 @@ export class Connection implements EventListenerObject {
       return this.#socket.close(1001);
     }
     this.#state = "open";
-    this.#since = undefined;
     this.opened = Date.now();
     if (before instanceof Promise) this.#run(() => before);
-    this.#run(() => this.#shared.cooks.run("onWebSocketOpen", this.client, this.uri));
+    this.#run(() => this.#shared.cooks.run("onWebSocketOpen", [this.client, this.uri]));
   }
 
   #receive(data: string | ArrayBuffer): void {
@@ -192,17 +183,23 @@ export class Connection implements EventListenerObject {
     if (size > maxMessageSize) {
       return this.close(MESSAGE_TOO_BIG, `Messages are of ${maxMessageSize} bytes at most`);
     }
+    const cost = size + MESSAGE_COST;
     if (this.#waiting) {
-      this.#waitingSize += size + OVERHEAD;
-      if (this.#waitingSize > maxBufferedAmount) {
+      this.#waitingSize += cost;
+      // One message of any size may wait while another is handled.
+      if (this.#waitingSize > Math.max(maxBufferedAmount, maxMessageSize + MESSAGE_COST)) {
+        cooks.warn(
+          "unhandled",
+          `${this.client} is closed, since its messages come faster than they are handled: see parameter "maxBufferedAmount"`,
+        );
         return this.close(POLICY_VIOLATION, "Messages come faster than they are handled");
       }
     }
     this.#run(
       typeof data === "string"
-        ? () => cooks.run("onWebSocketReceiveText", this.client, data)
-        : () => cooks.run("onWebSocketReceiveBinary", this.client, new Uint8Array(data)),
-      size + OVERHEAD,
+        ? () => cooks.run("onWebSocketReceiveText", [this.client, data])
+        : () => cooks.run("onWebSocketReceiveBinary", [this.client, new Uint8Array(data)]),
+      cost,
     );
   }
 
@@ -228,30 +225,6 @@ export class Connection implements EventListenerObject {
     for (let task = this.#waiting?.shift(); task; task = this.#waiting?.shift()) await task();
     this.#waiting = undefined;
     this.#waitingSize = 0;
-  }
-
-  /** The peer is to take what waits for it. */
-  #checkTaking(now: number, idleTimeout: number): void {
-    const unsent = this.#socket.bufferedAmount;
-    if (unsent === 0) {
-      this.#since = undefined;
-      return;
-    }
-    const taken = this.#since !== undefined && unsent < this.#unsent + this.#added;
-    if (this.#since === undefined || taken) {
-      this.#since = now;
-      this.#unsent = unsent;
-      this.#added = 0;
-    } else if (idleTimeout > 0 && now - this.#since >= idleTimeout) {
-      this.finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
-      // The runtime cannot drop it; it lets go when the peer leaves.
-      this.#socket.close();
-    }
-  }
-
-  #waited(now: number, timeout: number): boolean {
-    this.#since ??= now;
-    return now - this.#since >= timeout;
   }
 
   #letGo(): void {

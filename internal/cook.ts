@@ -2,34 +2,25 @@
 
 import type { Callbacks } from "../callbacks.ts";
 import type { WebServer } from "../server.ts";
-import { Deadlines } from "./deadlines.ts";
+import { faultOf, type FaultStatus } from "./bad_request.ts";
+import { print, printable, Throttle } from "./console.ts";
+import { Deadlines, type Progress } from "./deadlines.ts";
 import { CookClock } from "./info.ts";
-import { BadRequest } from "./request.ts";
+import { cancel } from "./response.ts";
 
 /** What a callback that threw leaves: the status to answer with. */
 export class Failure {
-  constructor(readonly status: 400 | 413 | 500 | 503, readonly detail?: string) {}
+  constructor(readonly status: FaultStatus | 500, readonly detail?: string) {}
 }
 
 /** What can fail beside callbacks; the message of such an error says it all, while for the user's own code the stack counts. */
 const OWN = ["start", "stop", "restart", "set", "callbacks", "certificate"];
 /** Callbacks that may go on for as long as the server does. */
 const UNBOUNDED: readonly string[] = ["onServerStart", "onServerStop", "onError"] satisfies (keyof Callbacks)[];
-/** Different warnings that are printed; further ones are counted. */
-const MAX_PRINTED = 20;
 
 /** Whether a callback's result is to be waited for. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-/** Prints what went wrong, even what throws when it is looked at. */
-function print(line: string, ...error: unknown[]): void {
-  try {
-    console.error(line, ...error);
-  } catch {
-    console.error(line, "an error that cannot be shown");
-  }
 }
 
 type Arguments<Name extends keyof Callbacks> = NonNullable<Callbacks[Name]> extends
@@ -38,7 +29,7 @@ type Arguments<Name extends keyof Callbacks> = NonNullable<Callbacks[Name]> exte
 /** The cooks of one operator. */
 export class Cooks {
   readonly #webServer: WebServer;
-  readonly #printed = new Set<string>();
+  readonly #throttle = new Throttle();
   /** The callbacks in use. */
   callbacks: Callbacks;
   /** Callbacks run. */
@@ -57,11 +48,11 @@ export class Cooks {
     this.deadlines = new Deadlines(() => webServer.parameters.requestTimeout);
   }
 
-  /** Errors and warnings are counted, and warnings printed, anew. */
+  /** Counts errors and warnings from 0 again, and prints those of each kind again. */
   reset(): void {
     this.errors = 0;
     this.warnings = 0;
-    this.#printed.clear();
+    this.#throttle.reset();
   }
 
   has(name: keyof Callbacks): boolean {
@@ -75,9 +66,11 @@ export class Cooks {
 
   /**
    * Runs a callback: the one place that calls the user's code. Never throws, and its promise never rejects: what goes wrong
-   * is reported and comes back as a Failure. What is to be waited for comes back as a Promise of the runtime's own, which settles in time.
+   * is reported and comes back as a Failure. What is to be waited for comes back as a native Promise, which settles in time.
+   *
+   * @param progress While this moves, an async callback is not given up
    */
-  run<Name extends keyof Callbacks>(name: Name, ...args: Arguments<Name>): unknown {
+  run<Name extends keyof Callbacks>(name: Name, args: Arguments<Name>, progress?: Progress): unknown {
     const { callbacks, clock } = this;
     const start = clock.watched ? performance.now() : undefined;
     try {
@@ -85,7 +78,7 @@ export class Cooks {
       if (callback === undefined || callback === null) return undefined;
       this.total++;
       const result = callback.call(callbacks, this.#webServer, ...args);
-      if (isThenable(result)) return this.#settled(result, name, args, start);
+      if (isThenable(result)) return this.#settled(result, name, args, start, progress);
       return name === "onHTTPRequest" || name === "onWebSocketRequest" ? result : undefined;
     } catch (error) {
       return this.#fail(error, name, args);
@@ -94,12 +87,18 @@ export class Cooks {
     }
   }
 
-  #settled(result: PromiseLike<unknown>, name: keyof Callbacks, args: unknown[], start?: number): Promise<unknown> {
+  #settled(
+    result: PromiseLike<unknown>,
+    name: keyof Callbacks,
+    args: unknown[],
+    start?: number,
+    progress?: Progress,
+  ): Promise<unknown> {
     const failed = (error: unknown) => this.#fail(error, name, args);
     const promise = Promise.resolve(result);
     const settled = UNBOUNDED.includes(name)
       ? promise.catch(failed)
-      : this.deadlines.race(promise, (atOnce) => this.#givenUp(name, atOnce), failed);
+      : this.deadlines.race(promise, (atOnce) => this.#givenUp(name, atOnce), failed, cancel, progress);
     return start === undefined ? settled : settled.finally(() => this.clock.cooked(start));
   }
 
@@ -108,15 +107,16 @@ export class Cooks {
     const late = stopped
       ? 'before the server stopped: see parameter "shutdownTimeout"'
       : `within ${requestTimeout} s: see parameter "requestTimeout"`;
-    this.report(new Error(`${name} has not settled ${late}`), name);
+    this.report(new Error(`${name} did not finish ${late}`), name);
     return new Failure(503, "It took too long");
   }
 
   #fail(error: unknown, name: keyof Callbacks, args: unknown[]): Failure {
-    if (error instanceof BadRequest) return new Failure(error.status, error.message);
+    const fault = faultOf(error);
+    if (fault) return new Failure(fault.status, fault.detail);
     if (name === "onError") {
-      print(`${this.#webServer.name}: onError threw`, error);
-      print(`${this.#webServer.name}: it was to be told that ${args[1]} failed:`, args[0]);
+      this.#printError("onError", "onError threw", error);
+      this.#printError("reported", `onError was called since ${args[1]} failed:`, args[0]);
     } else {
       this.report(error, name);
     }
@@ -130,16 +130,32 @@ export class Cooks {
    */
   report(error: unknown, name: string): void {
     this.errors++;
-    if (this.has("onError")) this.run("onError", error, name);
-    else if (OWN.includes(name) && error instanceof Error) print(`${this.#webServer.name}: ${error.message}`);
-    else print(`${this.#webServer.name}: ${name} threw`, error);
+    if (this.has("onError")) {
+      this.run("onError", [error, name]);
+    } else {
+      if (OWN.includes(name) && error instanceof Error) this.#printError(name, printable(error.message));
+      else this.#printError(name, `${name} threw`, error);
+    }
   }
 
-  /** Counts a warning; prints it the first time, so that a busy server does not fill the terminal with it. */
-  warn(message: string): void {
+  /**
+   * Counts a warning, and prints it unless many of its kind have come lately.
+   *
+   * @param kind Not from a client
+   */
+  warn(kind: string, message: string): void {
     this.warnings++;
-    if (this.#printed.has(message) || this.#printed.size >= MAX_PRINTED) return;
-    this.#printed.add(message);
-    console.warn(`${this.#webServer.name}: ${message}`);
+    const dropped = this.#throttle.admit(`warning ${kind}`, message);
+    if (dropped !== undefined) this.#print("warn", printable(message), dropped);
+  }
+
+  #printError(kind: string, message: string, ...error: [error?: unknown]): void {
+    const dropped = this.#throttle.admit(kind);
+    if (dropped !== undefined) this.#print("error", message, dropped, ...error);
+  }
+
+  #print(level: "warn" | "error", message: string, dropped: number, ...error: [error?: unknown]): void {
+    const more = dropped === 0 ? "" : ` (${dropped} more of this kind were not printed)`;
+    print(level, `${this.#webServer.name}: ${message}${more}`, ...error);
   }
 }

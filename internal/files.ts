@@ -3,6 +3,10 @@
 import type { Callbacks } from "../callbacks.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import type { Certificate } from "./tls.ts";
+import { inTime } from "./within.ts";
+
+/** Seconds for files to be read: a server that waits for one can neither start nor stop. */
+const READ_TIMEOUT = 30;
 
 // What most servers do without is loaded when it is needed: it would double the time that each takes to start.
 
@@ -45,7 +49,8 @@ export async function readCallbacks({ callbacks, language }: WebServerParameters
 export async function certificateOf(parameters: WebServerParameters): Promise<Certificate | undefined> {
   if (!parameters.secure) return undefined;
   const { readCertificate } = await import("./tls.ts");
-  return await readCertificate(parameters);
+  const late = () => new Error(`Cannot read the certificate: its files did not answer within ${READ_TIMEOUT} s`);
+  return await inTime(READ_TIMEOUT, readCertificate(parameters), late);
 }
 
 /** Whether a listener with the one serves as one with the other does. */

@@ -1,6 +1,7 @@
 /** Who asks: the address of the client, also behind a proxy that is trusted. */
 
 import { type Address, canonicalIP, formatAddress } from "./address.ts";
+import { trimmed } from "./header_values.ts";
 import { headerOf } from "./headers.ts";
 
 /** IP addresses of proxies in canonical form. */
@@ -14,15 +15,27 @@ export function peerOf(info: Deno.ServeHandlerInfo | undefined): Address | undef
 
 /** The address in an item of `X-Forwarded-For`, which some proxies give with a port. */
 function forwardedIP(item: string): string | undefined {
-  return canonicalIP(item.trim().replace(/^(\d+\.\d+\.\d+\.\d+|\[.*\]):\d+$/, "$1"));
+  return canonicalIP(trimmed(item).replace(/^(\d+\.\d+\.\d+\.\d+|\[[^\]]*\]):\d+$/, "$1"));
+}
+
+let unnamed = 0;
+
+/** A name for a client without an address, as on a Unix socket: each request or WebSocket has another. */
+function unnamedClient(info: Deno.ServeHandlerInfo | undefined): string {
+  return info === undefined ? "" : `${info.remoteAddr.transport}:${++unnamed}`;
 }
 
 /**
- * The address of the client: that of the peer, or, where the peer is a trusted proxy, the last one in `X-Forwarded-For` that
- * is not a trusted proxy itself, with the port of the peer.
+ * The address of the client: that of the peer or, if the peer is a trusted proxy, the last one in `X-Forwarded-For` that is not a
+ * trusted proxy itself, with the port of the peer.
  */
-export function clientAddressOf(request: Request, peer: Address | undefined, trusted: TrustedProxies): string {
-  if (peer === undefined) return "";
+export function clientAddressOf(
+  request: Request,
+  info: Deno.ServeHandlerInfo | undefined,
+  trusted: TrustedProxies,
+): string {
+  const peer = peerOf(info);
+  if (peer === undefined) return unnamedClient(info);
   if (trusted.size === 0 || !trusted.has(canonicalIP(peer.hostname) ?? "")) {
     return formatAddress(peer.hostname, peer.port);
   }

@@ -1,5 +1,5 @@
 /**
- * Reading headers past the costly ways of `Headers`.
+ * Reading headers without the copies that `Headers` makes, and bodies without making streams of them.
  *
  * One header of a request is read without making its `Headers`, and those of a response without iterating over them, which costs as
  * much as all else does of sending a small file.
@@ -64,4 +64,43 @@ export function pairsOf(headers: Headers): Iterable<readonly [string, string]> {
   const pairs = list && (headers as unknown as Record<symbol, Pairs | null | undefined>)[list];
   // Where there is nothing, it may not have been made yet.
   return pairs?.length ? pairs : headers;
+}
+
+/** Whether a request came over HTTP/2, which has no `Host` header. So has an HTTP/1.0 request without one, which does no harm. */
+export function isHTTP2(request: Request): boolean {
+  return headerOf(request, "host") === null;
+}
+
+/** Where Deno keeps the body of a `Response`: in one of these as a text, or in the body of the inner response. */
+interface Bodies {
+  readonly texts: symbol[];
+  readonly inner: symbol;
+}
+
+/** `streamOrStatic` is the stream, or has the text or the bytes as its `body`. */
+type InnerResponse = { body: { streamOrStatic: ReadableStream | { body: string | Uint8Array } } | null } | undefined;
+
+let bodies: Bodies | null | undefined;
+
+function findBodies(): Bodies | null {
+  const text = "a text to look for";
+  const stream = new ReadableStream();
+  const [ofText, ofStream] = [new Response(text), new Response(stream)] as unknown as Record<symbol, unknown>[];
+  const texts = Object.getOwnPropertySymbols(ofText!).filter((symbol) => ofText![symbol] === text);
+  const inner = Object.getOwnPropertySymbols(ofStream!)
+    .find((symbol) => (ofStream![symbol] as InnerResponse)?.body?.streamOrStatic === stream);
+  return inner && texts.length > 0 ? { texts, inner } : null;
+}
+
+/** Whether the body of a `Response` is a stream, or longer than so many bytes. To read `Response.body` makes a stream of any body. */
+export function isLong(response: Response, bytes: number): boolean {
+  bodies ??= findBodies();
+  if (bodies === null) return response.body !== null;
+  const properties = response as unknown as Record<symbol, unknown>;
+  for (const symbol of bodies.texts) {
+    const text = properties[symbol];
+    if (typeof text === "string") return text.length > bytes;
+  }
+  const body = (properties[bodies.inner] as InnerResponse)?.body?.streamOrStatic;
+  return body !== undefined && (body instanceof ReadableStream || body.body.length > bytes);
 }

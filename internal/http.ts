@@ -1,53 +1,51 @@
 /** The way of an HTTP request: its body, its callback, its answer. */
 
-import { Bodies, early, hasBody, limited, objection } from "./body.ts";
+import { faultOf } from "./bad_request.ts";
+import { BodyMemory, bound, RequestBody } from "./body.ts";
 import { type Cooks, Failure } from "./cook.ts";
 import { originObjection } from "./origin.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary } from "./request.ts";
-import { dropping, isEventStream, isLasting, refusal, responseDictionary, toResponse, withBody } from "./response.ts";
-import { endable } from "./stream.ts";
+import { isLasting, refusal, responseDictionary, toResponse } from "./response.ts";
+import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
-/** Methods that web pages of other origins may not send. */
-const CHANGING = ["POST", "PUT", "PATCH", "DELETE"];
+/** Methods that web pages of other origins may send: they change nothing (RFC 9110, section 9.2.1). */
+const SAFE = ["GET", "HEAD", "OPTIONS"];
 
 type Answer = Response | Promise<Response>;
 
+/** A request on its way. */
+interface Exchange {
+  readonly request: Request;
+  readonly info: Deno.ServeHandlerInfo | undefined;
+  readonly context: RequestContext;
+  /** Absent if there can be none. */
+  readonly body?: RequestBody;
+}
+
 /** Answers requests, and knows how many answers are under way. */
 export class Requests {
+  readonly sendings: Sendings;
   readonly #cooks: Cooks;
   readonly #parameters: () => WebServerParameters;
-  readonly #bodies: Bodies;
-  /** Answers that are awaited, or not yet taken by the runtime. */
+  readonly #memory = new BodyMemory();
+  /** Answers that are awaited, or not yet taken by Deno. */
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
-  /** How to end the event streams under way. */
-  readonly #endings = new Set<() => void>();
+  #isOver = false;
 
   constructor(cooks: Cooks, parameters: () => WebServerParameters) {
     this.#cooks = cooks;
     this.#parameters = parameters;
-    this.#bodies = new Bodies(parameters, cooks.deadlines);
+    this.sendings = new Sendings(() => parameters().idleTimeout);
   }
 
   /** The answer to a request. A promise only if there is a body to receive or the callback returns one. */
   answer(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
     const { method } = request;
-    if (method !== "GET" && method !== "HEAD") {
-      const refused = this.#objection(request, method);
-      if (refused) return refused;
-      if (hasBody(request)) return this.#withBody(request, info, context);
-    }
-    const answer = this.#respond(request, info, context);
-    if (answer instanceof Promise) return this.track(answer, info);
-    if (info && isLasting(answer)) this.#count(info.completed);
-    return answer;
-  }
-
-  /** Ends what has no end of its own. */
-  endStreams(): void {
-    for (const end of this.#endings) end();
+    if (method !== "GET" && method !== "HEAD") return this.#answerWithBody(request, info, context);
+    return this.#counted(this.#respond({ request, info, context }), info);
   }
 
   /** Resolves when no answer is under way. */
@@ -55,94 +53,97 @@ export class Requests {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenIdle = resolve);
   }
 
-  /** The refusal of a request that changes something and comes from a page which may not. */
-  #objection(request: Request, method: string): Response | undefined {
-    if (!CHANGING.includes(method)) return undefined;
-    const parameters = this.#parameters();
-    const detail = originObjection(request, parameters.origins, (message) => this.#cooks.warn(message));
-    return detail === undefined ? undefined : early(request, parameters, 403, detail);
+  /** What is under way is given up: no body is read on. */
+  abandon(): void {
+    this.#isOver = true;
   }
 
-  #withBody(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
-    const parameters = this.#parameters();
-    if (parameters.body === "buffer") return this.track(this.#receive(request, info, context), info);
-    const refused = objection(request, parameters);
-    if (refused) return refused;
-    let content;
-    try {
-      content = limited(request, parameters);
-    } catch {
-      return dropping(400, "The host is none");
+  #answerWithBody(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
+    const body = new RequestBody(request, {
+      memory: this.#memory,
+      deadlines: this.#cooks.deadlines,
+      limits: this.#parameters,
+      stopped: context.stopped,
+      isOver: () => this.#isOver,
+      info,
+    });
+    const exchange = { request, info, context, body };
+    const refused = this.#refused(request, body);
+    if (refused) {
+      if (info) this.#count(info.completed);
+      return refused;
     }
-    return this.track(Promise.resolve(this.#respond(request, info, context, content)), info);
+    if (body.isEmpty) return this.#counted(this.#respond({ request, info, context }), info);
+    if (this.#parameters().body === "buffer") return this.track(this.#receive(exchange), info);
+    bound(request, body);
+    return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), info);
   }
 
-  async #receive(
-    request: Request,
-    info: Deno.ServeHandlerInfo | undefined,
-    context: RequestContext,
-  ): Promise<Response> {
-    const data = await this.#bodies.receive(request);
-    if (data instanceof Response) return data;
-    // As it is now: a callback may give its memory away, to a worker.
-    const { length } = data;
+  /** The refusal of a request by what is known of it before its body has arrived. */
+  #refused(request: Request, body: RequestBody): Response | undefined {
+    if (!SAFE.includes(request.method)) {
+      const detail = originObjection(request, this.#parameters(), this.#cooks);
+      if (detail !== undefined) return body.refuse(403, detail);
+    }
+    if (body.isCoded) return body.refuse(501, "The only transfer coding is chunked");
+    const fault = body.fault();
+    return fault && body.refuse(fault.status, fault.detail);
+  }
+
+  async #receive(exchange: Exchange & { readonly body: RequestBody }): Promise<Response> {
+    const { body } = exchange;
+    let data;
     try {
-      return await this.#respond(request, info, context, data);
+      data = await body.bytes();
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault === undefined) throw error;
+      return body.refuse(fault.status, fault.detail);
+    }
+    try {
+      return await this.#respond(exchange, data);
     } finally {
-      this.#bodies.release(length);
+      body.release();
     }
   }
 
-  #respond(
-    request: Request,
-    info: Deno.ServeHandlerInfo | undefined,
-    context: RequestContext,
-    content?: Uint8Array<ArrayBuffer> | Request,
-  ): Answer {
-    const dictionary = requestDictionary(request, info, context, content);
-    const result = this.#cooks.run("onHTTPRequest", dictionary, responseDictionary());
+  #respond(exchange: Exchange, data?: Uint8Array<ArrayBuffer>): Answer {
+    const { request, info, context, body } = exchange;
+    const dictionary = requestDictionary(request, info, context, body, data);
+    const result = this.#cooks.run("onHTTPRequest", [dictionary, responseDictionary()], body?.progress);
     return result instanceof Promise
-      ? result.then((settled) => this.#finish(settled, request, info, context))
-      : this.#finish(result, request, info, context);
+      ? result.then((settled) => this.#finish(settled, exchange))
+      : this.#finish(result, exchange);
   }
 
-  #finish(
-    result: unknown,
-    request: Request,
-    info: Deno.ServeHandlerInfo | undefined,
-    context: RequestContext,
-  ): Response {
+  #finish(result: unknown, { request, context, body }: Exchange): Response {
+    if (result instanceof Failure && body) return body.refuse(result.status, result.detail);
     const answer = this.#answerOf(result, request);
     if (context.clearText?.suspects) context.clearText.answered(request, answer.status);
-    return info && isLasting(answer) && isEventStream(answer) ? this.#endable(answer, info) : answer;
+    return answer;
   }
 
   #answerOf(result: unknown, request: Request): Response {
-    if (result instanceof Failure) return failure(result);
+    if (result instanceof Failure) return refusal(result.status, result.detail);
     if (result === undefined) {
-      if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn(NOTHING);
+      if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn("nothing", NOTHING);
       return refusal(404);
     }
     try {
-      return toResponse(result, request);
+      return toResponse(result, request, this.sendings);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
       return refusal(500);
     }
   }
 
-  /** The same answer, with a stream that the server can end. */
-  #endable(answer: Response, info: Deno.ServeHandlerInfo): Response {
-    // Not before it is one: to touch the body of a `Response` makes a stream of what is none.
-    if (answer.body === null) return answer;
-    const { stream, end } = endable(answer.body as ReadableStream<Uint8Array<ArrayBuffer>>);
-    this.#endings.add(end);
-    const forget = () => this.#endings.delete(end);
-    info.completed.then(forget, forget);
-    return withBody(answer, stream);
+  #counted(answer: Answer, info: Deno.ServeHandlerInfo | undefined): Answer {
+    if (answer instanceof Promise) return this.track(answer, info);
+    if (info && isLasting(answer)) this.#count(info.completed);
+    return answer;
   }
 
-  /** Counts an answer as under way until the runtime is done with it. */
+  /** Counts an answer as under way until Deno is done with it. */
   track(answer: Promise<Response>, info?: Deno.ServeHandlerInfo): Promise<Response> {
     this.#count(info?.completed ?? answer);
     return answer;
@@ -156,8 +157,4 @@ export class Requests {
   readonly #settle = () => {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   };
-}
-
-function failure({ status, detail }: Failure): Response {
-  return status === 413 ? dropping(413, detail) : refusal(status, detail);
 }

@@ -2,7 +2,9 @@
 
 import type { Address } from "./address.ts";
 import { keepFreedMemory } from "./allocator.ts";
+import { flushConsole } from "./console.ts";
 import type { Cooks } from "./cook.ts";
+import { surviveLongTexts } from "./deno.ts";
 import {
   certificateOf,
   FILE_PARAMETERS,
@@ -17,6 +19,7 @@ import { listen, type ListenAddress, type Listener } from "./listener.ts";
 import { changed, type WebServerParameters } from "./parameters.ts";
 import { refusal } from "./response.ts";
 import { type Operator, Run } from "./run.ts";
+import { Stalled } from "./sending.ts";
 import { within } from "./within.ts";
 
 /**
@@ -35,6 +38,11 @@ const NOWHERE: Address = { hostname: "0.0.0.0", port: 0 };
 
 /** Milliseconds that `onServerStop` has at least. */
 const LEAST_STOP = 500;
+/** Milliseconds that the console has to take what was printed. */
+const FLUSH = 200;
+/** Milliseconds to wait after a change that failed, at first and at most, so that a callback which tries again leaves others their turn. */
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 1_000;
 
 /** The life of one server. */
 export class Lifecycle {
@@ -49,6 +57,10 @@ export class Lifecycle {
   #files: Files | undefined;
   #run: Run;
   #transitions: Promise<unknown> = Promise.resolve();
+  /** Milliseconds to wait before the next change: the last ones failed. */
+  #pause = 0;
+  /** The server lost its port, and tries to get it back. `active` stays on. */
+  #comeback: { readonly port: number; timer: ReturnType<typeof setTimeout> } | undefined;
   /** Under `deno serve`: a callbacks module is on its way. */
   #loading: Promise<void> | undefined;
 
@@ -104,7 +116,8 @@ export class Lifecycle {
     return this.#transition("restart", async () => {
       this.#refuseIfServed();
       const parameters = this.#parameters;
-      if (this.active) await this.#anew(parameters, (files) => this.#replace(parameters, files));
+      if (this.#comeback) await this.#retry(parameters);
+      else if (this.active) await this.#anew(parameters, (files) => this.#replace(parameters, files));
     });
   }
 
@@ -131,8 +144,20 @@ export class Lifecycle {
 
   /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
   #transition(name: string, step: () => Promise<void>): Promise<void> {
-    const result = this.#transitions.then(step);
-    this.#transitions = result.catch((error) => this.#cooks.report(error, name));
+    const result = this.#transitions.then(async () => {
+      if (this.#pause > 0) await sleep(this.#pause);
+      try {
+        await step();
+        this.#pause = 0;
+      } catch (error) {
+        this.#pause = Math.min(Math.max(FIRST_PAUSE, this.#pause * 2), LONGEST_PAUSE);
+        this.#cooks.report(error, name);
+        throw error;
+      } finally {
+        await flushConsole(FLUSH);
+      }
+    });
+    this.#transitions = result.catch(() => {});
     return result;
   }
 
@@ -150,8 +175,11 @@ export class Lifecycle {
     const moved = LISTENER_PARAMETERS.some((name) => differs(name) && wanted[name] !== this.#address?.[name as "port"]);
     if (moved || differs("active")) this.#refuseIfServed();
     if (!wanted.active) {
-      if (before.active) await this.#close();
+      if (this.#comeback) this.#endComeback();
+      else if (before.active) await this.#close();
       await this.#take(wanted, undefined);
+    } else if (this.#comeback && (moved || change.active)) {
+      await this.#retry(wanted);
     } else if (!before.active) {
       await this.#anew(wanted, (files) => this.#open(wanted, files));
     } else if (moved || FILE_PARAMETERS.some(differs)) {
@@ -176,7 +204,7 @@ export class Lifecycle {
   #saved(what: Saved): void {
     this.#transition(what, async () => {
       const files = this.#files;
-      if (!this.active || files === undefined) return;
+      if (!this.#parameters.active || files === undefined) return;
       if (what === "callbacks") {
         await this.#take(this.#parameters, { ...files, callbacks: await readCallbacks(this.#parameters) });
       } else {
@@ -189,8 +217,9 @@ export class Lifecycle {
   /** Goes over to other parameters and files: in place, unless they take another listener. */
   async #exchange(wanted: WebServerParameters, files: Files, moved: boolean): Promise<void> {
     if (moved) await this.#move(wanted, files);
-    else if (this.served || isSame(files.certificate, this.#files?.certificate)) await this.#take(wanted, files);
-    else await this.#replace(wanted, files);
+    else if (this.served || this.#comeback || isSame(files.certificate, this.#files?.certificate)) {
+      await this.#take(wanted, files);
+    } else await this.#replace(wanted, files);
   }
 
   /** Listens on the new address before the old one is left, so that one which cannot be had changes nothing. */
@@ -221,9 +250,45 @@ export class Lifecycle {
     try {
       await this.#open(wanted, files, port, next);
     } catch (error) {
-      await this.#open(before, filesBefore, portBefore);
+      try {
+        await this.#open(before, filesBefore, portBefore);
+      } catch {
+        this.#parameters = changed(before, { active: true });
+        this.#comeBack(portBefore);
+        throw lost(error);
+      }
       throw error;
     }
+  }
+
+  /** Tries to listen again, until it can or is told otherwise: another program has taken the port in between. */
+  #comeBack(port: number, wait = FIRST_PAUSE): void {
+    const timer = setTimeout(() => {
+      this.#transitions = this.#transitions.then(async () => {
+        // It was started or stopped meanwhile.
+        if (this.#comeback?.timer !== timer) return;
+        try {
+          await this.#open(this.#parameters, this.#files!, port);
+          this.#endComeback();
+          this.#cooks.warn("comeback", `The server listens again on ${this.#address?.url}`);
+        } catch {
+          this.#comeBack(port, Math.min(wait * 2, LONGEST_PAUSE));
+        }
+      });
+    }, wait);
+    this.#comeback = { port, timer };
+  }
+
+  #endComeback(): void {
+    clearTimeout(this.#comeback?.timer);
+    this.#comeback = undefined;
+  }
+
+  /** Tries to listen again at once, perhaps with other parameters. */
+  async #retry(wanted: WebServerParameters): Promise<void> {
+    const port = wanted.port === this.#parameters.port ? this.#comeback!.port : wanted.port;
+    await this.#anew(wanted, (files) => this.#open(wanted, files, port));
+    this.#endComeback();
   }
 
   #listen({ localaddress }: WebServerParameters, { certificate }: Files, port: number): Listener {
@@ -233,7 +298,9 @@ export class Lifecycle {
       certificate,
       handler: this.#handler(),
       onError: (error) => {
-        this.#cooks.report(error, "onHTTPRequest");
+        if (error instanceof Stalled) {
+          this.#cooks.warn("stalled", `${error.message}, and is dropped: see parameter "idleTimeout"`);
+        } else this.#cooks.report(error, "onHTTPRequest");
         return refusal(500);
       },
       onEnd: (error) => this.#cooks.report(error, "start"),
@@ -254,7 +321,7 @@ export class Lifecycle {
     // At once, since requests come from now on.
     this.#begin(listener.address, files.certificate !== undefined);
     await taken;
-    for (const warning of files.certificate?.warnings ?? []) this.#cooks.warn(warning);
+    for (const warning of files.certificate?.warnings ?? []) this.#cooks.warn("certificate", warning);
     this.#begun();
   }
 
@@ -271,6 +338,7 @@ export class Lifecycle {
 
   #begin(listening: Address, secure: boolean): void {
     keepFreedMemory();
+    surviveLongTexts();
     this.#run = new Run(this.#operator, listening, secure);
     this.#cooks.reset();
     this.#cooks.clock.reset();
@@ -278,7 +346,7 @@ export class Lifecycle {
   }
 
   #begun(): void {
-    this.#cooks.run("onServerStart");
+    this.#cooks.run("onServerStart", []);
   }
 
   async #close(): Promise<void> {
@@ -291,8 +359,18 @@ export class Lifecycle {
     await listener.close();
     this.#parameters = changed(this.#parameters, { active: false });
     const left = Math.max(LEAST_STOP, time - (performance.now() - start));
-    await within(left, Promise.resolve(this.#cooks.run("onServerStop")));
+    await within(left, Promise.resolve(this.#cooks.run("onServerStop", [])));
     this.#address = undefined;
     this.#state = "stopped";
   }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** The error of a server that could not go back to the port it had. */
+function lost(error: unknown): unknown {
+  if (error instanceof Error) error.message += ". Until then the server tries again by itself; stop() ends that";
+  return error;
 }

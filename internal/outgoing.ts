@@ -1,6 +1,6 @@
 /** What may be sent to a WebSocket client, checked before it is. */
 
-import type { Message } from "./connection.ts";
+import type { Message } from "./outbox.ts";
 
 function kindOf(value: unknown): string {
   return typeof value === "object" ? Deno.inspect(value, { depth: 0, strAbbreviateSize: 40 }) : `a ${typeof value}`;

@@ -123,6 +123,12 @@ export interface WebServerParameters {
    */
   readonly maxBodyMemory: number;
   /**
+   * The most fields and files in a form that `request.formData()` parses; more get 413. They are counted before the form is parsed.
+   *
+   * @default {1000}
+   */
+  readonly maxFormFields: number;
+  /**
    * How a callback gets the body: `"buffer"` whole, as `request.data`; `"stream"` at once, as `request.raw.body`, for uploads larger
    * than memory: `request.data` is empty then, and `text()`, `json()` and `formData()` read the stream.
    *
@@ -197,6 +203,7 @@ export const defaults: WebServerParameters = Object.freeze<WebServerParameters>(
   trustedProxies: Object.freeze([]),
   maxBodySize: 16 * MiB,
   maxBodyMemory: 256 * MiB,
+  maxFormFields: 1000,
   body: "buffer",
   requestTimeout: 60,
   maxConnections: 1024,

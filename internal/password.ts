@@ -27,6 +27,9 @@ const FORM = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([a-z0-9+/]{11,86
 const MAX_MEMORY = 2 ** 28;
 const MAX_WORK = 2 ** 22;
 
+/** Characters of a password: Unicode's normal form takes quadratic time. */
+const MAX_LENGTH = 1024;
+
 /** How many may wait for their turn: some ten seconds of work, half a minute on a small machine. */
 const MAX_WAITING = 32;
 
@@ -83,7 +86,7 @@ function parse(stored: string): Stored | undefined {
  *
  * @param password Empty is a password too
  * @throws {TypeError} (rejects) If it is no string
- * @throws {RangeError} (rejects) If it contains control characters, which Basic authentication cannot carry
+ * @throws {RangeError} (rejects) If it has more than 1,024 characters, or control characters, which Basic authentication cannot carry
  * @throws {Deno.errors.Busy} (rejects) If 32 passwords wait already
  *
  * @example
@@ -96,7 +99,10 @@ function parse(stored: string): Stored | undefined {
  * ```
  */
 export async function hashPassword(password: string): Promise<string> {
-  if (typeof password !== "string") throw new TypeError("Cannot hash the password: it is no string");
+  if (typeof password !== "string") throw new TypeError("Cannot hash the password: it is not a string");
+  if (password.length > MAX_LENGTH) {
+    throw new RangeError(`Cannot hash the password: it has more than ${MAX_LENGTH} characters`);
+  }
   // deno-lint-ignore no-control-regex -- control characters are what it looks for
   if (/[\x00-\x1f\x7f]/.test(password)) {
     throw new RangeError("Cannot hash the password: it contains control characters");
@@ -125,6 +131,8 @@ export async function verifyPassword(password: string, stored: string): Promise<
         "asks for more than 256 MiB or for more than four times the work",
     );
   }
+  // No password of this length was hashed.
+  if (password.length > MAX_LENGTH) return false;
   const hash = await derive(password, parsed, parsed.salt, parsed.hash.length);
   // deno-lint-ignore no-process-global -- as above
   return process.getBuiltinModule("node:crypto").timingSafeEqual(hash, parsed.hash);

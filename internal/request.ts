@@ -4,16 +4,11 @@ import type { RequestDictionary, RequestFields } from "../callbacks.ts";
 import { type Address, canonicalIP, formatAddress, serverAddress } from "./address.ts";
 import type { ClearText } from "./clear_text.ts";
 import { clientAddressOf, peerOf, type TrustedProxies } from "./forwarded.ts";
+import { badRequest } from "./bad_request.ts";
+import type { RequestBody } from "./body.ts";
+import { isToken } from "./header_values.ts";
 import { headerOf } from "./headers.ts";
-
-/** Thrown into a callback that uses a request which cannot be understood, or taken whole; the answer has the status. */
-export class BadRequest extends Error {
-  override name = "BadRequest";
-
-  constructor(message: string, readonly status: 400 | 413 = 400) {
-    super(message);
-  }
-}
+import { parseForm, parseJSON } from "./parsing.ts";
 
 /** What the requests of one listener have in common. */
 export interface RequestContext {
@@ -43,7 +38,7 @@ function isHost(host: string): boolean {
 /**
  * The target of a request: path and query, as sent.
  *
- * @throws {BadRequest} If the host, in its header or in a target of absolute form, is none
+ * @throws {Error} 400 if the host, in its header or in a target of absolute form, is not valid
  */
 export function targetOf(request: Request): string {
   const host = headerOf(request, "host");
@@ -57,7 +52,7 @@ export function targetOf(request: Request): string {
   const end = behindScheme.search(/[/?#]/);
   const authority = end < 0 ? behindScheme : behindScheme.slice(0, end);
   if (!isHost(authority) || (host !== null && host !== authority && host !== "" && !isHost(host))) {
-    throw new BadRequest("The host is none");
+    throw badRequest("The Host header is not a valid host");
   }
   // Without a path it is "/" (RFC 9112, section 3.2.2).
   return behindScheme[end] === "/" ? behindScheme.slice(end) : `/${end < 0 ? "" : behindScheme.slice(end)}`;
@@ -97,14 +92,15 @@ class Fields implements RequestFields {
   declare private target?: string;
   declare private query: number;
   declare private parsed?: Record<string, string>;
-  declare private client?: string;
   declare private aborting?: AbortSignal;
 
   constructor(
     readonly request: Request,
     private readonly info: Deno.ServeHandlerInfo | undefined,
     readonly context: RequestContext,
-    private content: Uint8Array<ArrayBuffer> | Request | undefined,
+    private readonly body: RequestBody | undefined,
+    private bytes: Uint8Array<ArrayBuffer> | undefined,
+    private client: string | undefined,
   ) {}
 
   get method() {
@@ -125,7 +121,7 @@ class Fields implements RequestFields {
   }
 
   get clientAddress() {
-    return this.client ??= clientAddressOf(this.request, peerOf(this.info), this.context.trustedProxies);
+    return this.client ??= clientAddressOf(this.request, this.info, this.context.trustedProxies);
   }
 
   get serverAddress() {
@@ -135,10 +131,7 @@ class Fields implements RequestFields {
   }
 
   get data() {
-    if (this.content instanceof Uint8Array) return this.content;
-    const empty = new Uint8Array(0);
-    if (this.content === undefined) this.content = empty;
-    return empty;
+    return this.bytes ??= new Uint8Array(0);
   }
 
   get headers() {
@@ -151,19 +144,21 @@ class Fields implements RequestFields {
 
   get raw() {
     this.split();
-    return this.content instanceof Request ? this.content : this.request;
+    return this.request;
   }
 
-  text() {
-    return this.body().text();
+  text(): Promise<string> {
+    return this.body ? this.body.text() : Promise.resolve("");
   }
 
-  json() {
-    return this.body().json();
+  async json(): Promise<unknown> {
+    return this.body ? await this.body.json() : parseJSON(this.data, () => {});
   }
 
-  formData() {
-    return this.body().formData();
+  async formData(): Promise<FormData> {
+    return this.body
+      ? await this.body.formData()
+      : await parseForm(this.data, headerOf(this.request, "content-type"), 0);
   }
 
   /** `console.log` looks behind a Proxy, and is shown what the Proxy shows. */
@@ -173,13 +168,6 @@ class Fields implements RequestFields {
     } catch (error) {
       return `[request: ${(error as Error).message}]`;
     }
-  }
-
-  /** The body, of which Fetch knows how to decode it: a stream still to come, or the data in its clothes. */
-  private body(): Body {
-    if (this.content instanceof Request) return this.content;
-    const contentType = headerOf(this.request, "content-type");
-    return new Response(this.data, contentType === null ? {} : { headers: { "content-type": contentType } });
   }
 
   authorizationRead(value: string | null): void {
@@ -204,8 +192,6 @@ const AFTER = ["data"];
 /** What else is no header. */
 const HIDDEN = ["headers", "signal", "raw", "text", "json", "formData"];
 
-const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
-
 function isField(key: string): key is keyof RequestFields {
   return BEFORE.includes(key) || AFTER.includes(key) || HIDDEN.includes(key);
 }
@@ -226,7 +212,7 @@ function keysOf(fields: Fields): string[] {
 /** The header of a key, in any letter case. What cannot be the name of a header is just absent. */
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
-  if (RESERVED.has(name) || INHERITED.has(key) || !TOKEN.test(name)) return undefined;
+  if (RESERVED.has(name) || INHERITED.has(key) || !isToken(name)) return undefined;
   const value = name === "host" ? authorityOf(fields.request) : headerOf(fields.request, name);
   if (name === "authorization") fields.authorizationRead(value);
   return value ?? undefined;
@@ -291,13 +277,17 @@ const dictionary: ProxyHandler<Fields> = {
  * @param request As `Deno.serve` hands it over
  * @param info As `Deno.serve` hands it over
  * @param context What it has in common with others
- * @param content The body that has been read, or the request to read it from; absent without one
+ * @param body Absent if there is none
+ * @param bytes The body, if it has been read
+ * @param client The client's address, if it is known
  */
 export function requestDictionary(
   request: Request,
   info: Deno.ServeHandlerInfo | undefined,
   context: RequestContext,
-  content?: Uint8Array<ArrayBuffer> | Request,
+  body?: RequestBody,
+  bytes?: Uint8Array<ArrayBuffer>,
+  client?: string,
 ): RequestDictionary {
-  return new Proxy(new Fields(request, info, context, content), dictionary) as unknown as RequestDictionary;
+  return new Proxy(new Fields(request, info, context, body, bytes, client), dictionary) as unknown as RequestDictionary;
 }

@@ -2,7 +2,7 @@
 
 import type { WebServer } from "../server.ts";
 import { canonicalIP } from "./address.ts";
-import { clientAddressOf, peerOf } from "./forwarded.ts";
+import { clientAddressOf } from "./forwarded.ts";
 import { targetOf } from "./request.ts";
 import { reasonOf } from "./response.ts";
 
@@ -31,7 +31,7 @@ export function logRequests(server: WebServer, write: (line: string) => void): v
     const start = performance.now();
     const trusted = new Set(server.parameters.trustedProxies.map((proxy) => canonicalIP(proxy)!));
     // Before the answer, since an upgraded request is forgotten by the runtime.
-    const client = clientAddressOf(request, peerOf(info), trusted) || "-";
+    const client = clientAddressOf(request, info, trusted) || "-";
     const asked = `${printable(request.method)} ${printable(pathOf(request))}`;
     const log = (answer: Response) => {
       const milliseconds = (performance.now() - start).toFixed(1);

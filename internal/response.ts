@@ -1,29 +1,43 @@
 /** The `response` dictionary, and the Fetch `Response` made of it. */
 
 import { STATUS_TEXT } from "@std/http/status";
-import type { HeaderValue, ResponseData, ResponseDictionary } from "../callbacks.ts";
-import { pairsOf } from "./headers.ts";
-import { inChunks } from "./stream.ts";
+import type { HeaderValue, ResponseDictionary } from "../callbacks.ts";
+import {
+  checkValue,
+  type HeaderFields,
+  headerFields,
+  isDictionary,
+  kindOf,
+  merge,
+  toHeaders,
+  valueOf,
+} from "./header_fields.ts";
+import { numberIn } from "./header_values.ts";
+import { isHTTP2, isLong, pairsOf } from "./headers.ts";
+import { byteLength, type Sendings } from "./sending.ts";
 
-/** What a header value may not have: control characters, which crash the runtime, and what is beyond a byte. */
-const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/;
+/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
+const LARGE = 64 * 1024;
 
 /** The dictionary a callback starts from. */
 export function responseDictionary(): ResponseDictionary {
   return { statusCode: 404, statusReason: "Not Found", data: "" };
 }
 
-/** The headers in a dictionary: every key that is none of its own. */
+/** The headers in a dictionary: every key that is not a field. */
 export function headersOf(dictionary: Partial<ResponseDictionary>): Headers {
   const { statusCode: _code, statusReason: _reason, data: _data, headers, ...others } = dictionary;
-  const fields = Object.create(null) as HeaderFields;
+  const fields = headerFields();
   merge(fields, headers);
   merge(fields, others as ResponseDictionary["headers"]);
   return toHeaders(fields);
 }
 
-const HTML = { "content-type": "text/html; charset=utf-8" };
-const TEXT = { "content-type": "text/plain; charset=utf-8" };
+// A browser takes these types at their word, and runs neither as a script.
+const NOSNIFF = "nosniff";
+const HTML = { "content-type": "text/html; charset=utf-8", "x-content-type-options": NOSNIFF };
+const TEXT = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": NOSNIFF };
+const JSON_TYPE = { "content-type": "application/json", "x-content-type-options": NOSNIFF };
 
 function line(status: number, detail: string | undefined): string {
   const text = `${status} ${STATUS_TEXT[status]}`;
@@ -35,75 +49,18 @@ export function refusal(status: number, detail?: string, headers: Record<string,
   return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
 }
 
-/**
- * A refusal that ends the connection. After an answer that comes before the body has arrived, the runtime would go on reading
- * without limit; it drops the connection when the answer is shorter than its announced length.
- */
-export function dropping(status: number, detail?: string, headers: Record<string, string> = {}): Response {
-  const body = new TextEncoder().encode(line(status, detail));
-  const length = { "content-length": String(body.length + 1) };
-  return new Response(inChunks(body), { status, headers: { ...TEXT, ...headers, ...length } });
-}
+/** Data whose length is known. */
+type Content = string | ArrayBuffer | ArrayBufferView | Blob;
 
-function headerText(name: string, value: unknown): string {
-  if (typeof value !== "string") {
-    if (typeof value !== "number" && typeof value !== "boolean") {
-      throw new TypeError(`Cannot send the header "${name}": its value is ${kindOf(value)}, not a string`);
-    }
-    value = String(value);
-  }
-  if (UNSENDABLE.test(value as string)) {
-    throw new TypeError(`Cannot send the header "${name}": its value has a control character or one beyond Latin-1`);
-  }
-  return value as string;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  return Array.isArray(value) ? "a list" : `an object (${value.constructor?.name ?? "without a prototype"})`;
-}
-
-function isDictionary(value: unknown): value is Partial<ResponseDictionary> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-function isData(data: unknown): data is ResponseData {
-  return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob ||
-    data instanceof ReadableStream;
-}
-
-/** Headers by their names in lower case, so that of two letter cases the later one is sent. */
-type HeaderFields = Record<string, HeaderValue | undefined>;
-
-function merge(fields: HeaderFields, headers: ResponseDictionary["headers"]): void {
-  if (headers === undefined) return;
-  if (!(headers instanceof Headers) && !isDictionary(headers)) {
-    throw new TypeError(`Cannot send \`headers\`: it is ${kindOf(headers)}, not a dictionary`);
-  }
-  if (headers instanceof Headers) {
-    for (const [name, value] of headers) fields[name] = name === "set-cookie" ? headers.getSetCookie() : value;
-  } else {
-    for (const [name, value] of Object.entries(headers)) fields[name.toLowerCase()] = value;
-  }
-}
-
-function toHeaders(fields: HeaderFields): Headers {
-  const headers = new Headers();
-  for (const name in fields) {
-    const value = fields[name];
-    if (value === undefined) continue;
-    for (const item of Array.isArray(value) ? value : [value]) headers.append(name, headerText(name, item));
-  }
-  return headers;
+function isContent(data: unknown): data is Content {
+  return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob;
 }
 
 /** By its first character that is not white space; the cheap look at the very first one settles most. */
 function typeOf(text: string): typeof HTML {
   const first = text.charCodeAt(0);
-  return first === 0x3c || (first <= 0x20 && /^\s*</.test(text)) ? HTML : TEXT;
+  const maySpace = first <= 0x20 || first >= 0x80;
+  return first === 0x3c || (maySpace && /^\s*</.test(text)) ? HTML : TEXT;
 }
 
 /**
@@ -111,10 +68,10 @@ function typeOf(text: string): typeof HTML {
  * collector.
  */
 const LASTING = Symbol("lasting");
-/** Reasons that are not the standard ones, for the request log: the runtime sends none. */
+/** Reasons that are not the standard ones, for the request log: Deno sends none. */
 const reasons = new WeakMap<Response, string>();
 
-/** Whether the answer is under way until the runtime says that it is through, since its end is not known here. */
+/** Whether the answer is under way until Deno says that it is through, since its end is not known here. */
 export function isLasting(answer: Response): boolean {
   return LASTING in answer;
 }
@@ -128,112 +85,190 @@ export function reasonOf(answer: Response): string {
   return reasons.get(answer) ?? STATUS_TEXT[answer.status] ?? "";
 }
 
-function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Request): Response {
-  let status = 404;
-  let reason: string | undefined;
-  let data: unknown = "";
-  let contentType: HeaderValue | undefined;
-  let fields: HeaderFields | undefined;
+/** A response dictionary, taken apart. */
+interface Parts {
+  status: number;
+  reason: string | undefined;
+  data: unknown;
+  contentType: HeaderFields[string];
+  /** The other headers, if there are any. */
+  fields: HeaderFields | undefined;
+}
+
+function partsOf(dictionary: Partial<ResponseDictionary>): Parts {
+  const parts: Parts = { status: 404, reason: undefined, data: "", contentType: undefined, fields: undefined };
   for (const key in dictionary) {
     const value = dictionary[key];
     switch (key) {
       case "statusCode":
-        status = value as number;
+        parts.status = value as number;
         break;
       case "statusReason":
-        if (value !== STATUS_TEXT[status] && value !== "Not Found") reason = String(value);
+        if (value !== STATUS_TEXT[parts.status] && value !== "Not Found") parts.reason = String(value);
         break;
       case "data":
-        data = value ?? "";
+        parts.data = value ?? "";
         break;
       case "headers":
-        merge(fields ??= Object.create(null) as HeaderFields, value as ResponseDictionary["headers"]);
-        contentType = fields["content-type"] ?? contentType;
+        merge(parts.fields ??= headerFields(), value as ResponseDictionary["headers"]);
+        parts.contentType = parts.fields["content-type"] ?? parts.contentType;
         break;
       case "Content-Type":
       case "content-type":
-        contentType = value as HeaderValue | undefined;
+        parts.contentType = value as HeaderValue | undefined;
         break;
       default: {
         const name = key.toLowerCase();
-        if (name === "content-type") contentType = value as HeaderValue | undefined;
-        else (fields ??= Object.create(null) as HeaderFields)[name] = value as HeaderValue | undefined;
+        if (name === "content-type") parts.contentType = value as HeaderValue | undefined;
+        else (parts.fields ??= headerFields())[name] = value as HeaderValue | undefined;
       }
     }
   }
+  return parts;
+}
+
+/** The headers to send, as `Response` takes them. */
+function headersFor({ contentType, fields, data }: Parts): HeadersInit | undefined {
+  let own: Partial<typeof HTML> | undefined;
+  if (contentType === undefined && typeof data === "string" && data !== "") own = typeOf(data);
+  // The Blob's own type is checked as any header is: if one is set here, Deno does not set it itself.
+  else if (contentType === undefined && data instanceof Blob && data.type !== "") contentType = data.type;
+  if (fields !== undefined || Array.isArray(contentType)) {
+    return toHeaders({ ...own, ...fields, ...(contentType !== undefined && { "content-type": contentType }) });
+  }
+  return contentType === undefined ? own : { "content-type": valueOf("content-type", contentType) };
+}
+
+/** The bytes that a GET is answered with. */
+function lengthOf(data: Content): number {
+  if (typeof data === "string") return byteLength(data);
+  return data instanceof Blob ? data.size : data.byteLength;
+}
+
+function sent(data: Content, sendings: Sendings): ReadableStream {
+  if (typeof data === "string") return sendings.text(data);
+  if (data instanceof Blob) return sendings.stream(data.stream(), false);
+  return sendings.bytes(
+    ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+      : new Uint8Array(data),
+  );
+}
+
+function withLength(headers: HeadersInit | undefined, length: number): Headers {
+  const all = new Headers(headers);
+  all.set("content-length", String(length));
+  return all;
+}
+
+function isLarge(data: Content): boolean {
+  if (typeof data === "string") return data.length > LARGE;
+  return (data instanceof Blob ? data.size : data.byteLength) > LARGE;
+}
+
+/** Whether a status has no body. */
+function isBodyless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
+function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Request, sendings: Sendings): Response {
+  const parts = partsOf(dictionary);
+  const { status, reason } = parts;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot answer with statusCode ${Deno.inspect(status)}: it takes an integer from 200 to 599`);
   }
-  if (!isData(data)) {
-    throw new TypeError(`Cannot send \`data\`: it is ${kindOf(data)}, not a string, bytes, a Blob or a ReadableStream`);
+  let { data } = parts;
+  if (Array.isArray(data) || isDictionary(data)) {
+    data = parts.data = asJSON(data);
+    parts.contentType ??= JSON_TYPE["content-type"];
+    (parts.fields ??= headerFields())["x-content-type-options"] ??= NOSNIFF;
   }
-  // The Blob's own type is checked as any header is: what is set here, the runtime does not set itself.
-  if (typeof data === "object" && data instanceof Blob && data.type !== "") contentType ??= data.type;
-  let headers: ResponseInit["headers"];
-  if (fields !== undefined || Array.isArray(contentType)) {
-    if (contentType === undefined && typeof data === "string" && data !== "") {
-      contentType = typeOf(data)["content-type"];
-    }
-    headers = toHeaders({ ...fields, "content-type": contentType });
-  } else if (contentType !== undefined) {
-    headers = { "content-type": headerText("content-type", contentType) };
-  } else if (typeof data === "string" && data !== "") {
-    headers = typeOf(data);
+  const known = isContent(data);
+  if (!known && !(data instanceof ReadableStream)) {
+    throw new TypeError(
+      `Cannot send \`data\`: it is ${
+        kindOf(data)
+      }, not a string, bytes, a Blob, a ReadableStream, or an object or list to ` +
+        "be sent as JSON",
+    );
   }
-  const reading = request.method !== "HEAD";
-  let body: unknown = data;
-  if (status === 204 || status === 205 || status === 304 || (!reading && data instanceof ReadableStream)) {
-    discard(data);
-    body = null;
-  } else if (reading && isLarge(data)) {
-    const { stream, length } = streamed(data);
-    body = stream;
-    const withLength = new Headers(headers as HeadersInit);
-    withLength.set("content-length", String(length));
-    headers = withLength;
-  }
-  const response = new Response(body as BodyInit | null, { status, headers: headers as HeadersInit });
-  if (typeof body === "object" && body instanceof ReadableStream) mark(response);
+  // A length that is known is not the callback's to say.
+  if (known && parts.fields) delete parts.fields["content-length"];
+  const headers = headersFor(parts);
+  const response = respond(status, headers, data as Content | ReadableStream, request, sendings);
   if (reason !== undefined) reasons.set(response, reason);
   return response;
 }
 
-/** Bytes from which on an answer is sent in chunks, that a stop can tell when it is through. */
-const LARGE = 64 * 1024;
-
-function isLarge(data: ResponseData): data is Exclude<ResponseData, ReadableStream> {
-  if (typeof data === "string") return data.length > LARGE;
-  return data instanceof Blob ? data.size > LARGE : !(data instanceof ReadableStream) && data.byteLength > LARGE;
-}
-
-function streamed(data: Exclude<ResponseData, ReadableStream>): { stream: ReadableStream; length: number } {
-  if (data instanceof Blob) return { stream: data.stream(), length: data.size };
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : bytesOf(data);
-  return { stream: inChunks(bytes), length: bytes.length };
-}
-
-function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
-}
-
-/** A stream that is not sent is told so, that its source can close. */
-function discard(data: unknown): void {
-  if (data instanceof ReadableStream && !data.locked) data.cancel().catch(() => {});
-}
-
-/** The stream of an answer that is not sent, whatever kind of object it is. */
-function cancel(answer: unknown): void {
+function asJSON(data: unknown): string {
   try {
-    discard(answer instanceof Response ? answer.body : (answer as Partial<ResponseDictionary>).data);
+    return JSON.stringify(data);
+  } catch (cause) {
+    throw new TypeError(`Cannot send \`data\` as JSON: ${(cause as Error).message.split("\n")[0]}`, { cause });
+  }
+}
+
+function respond(
+  status: number,
+  headers: HeadersInit | undefined,
+  data: Content | ReadableStream,
+  request: Request,
+  sendings: Sendings,
+): Response {
+  const isStream = data instanceof ReadableStream;
+  if (isBodyless(status)) {
+    if (isStream) discard(data);
+    return new Response(null, { status, headers: headers! });
+  }
+  if (request.method === "HEAD") return headOf(status, headers, data, request);
+  if (!isStream && !isLarge(data)) return new Response(data as BodyInit, { status, headers: headers! });
+  if (!isStream) {
+    return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
+  }
+  return streamed(status, new Headers(headers), data, sendings);
+}
+
+/** The answer to HEAD: that to GET without its body, with the length that it would have if that is known. */
+function headOf(
+  status: number,
+  headers: HeadersInit | undefined,
+  data: Content | ReadableStream,
+  request: Request,
+): Response {
+  if (!(data instanceof ReadableStream)) {
+    return new Response(null, { status, headers: withLength(headers, lengthOf(data)) });
+  }
+  discard(data);
+  return withoutBody(new Response(null, { status, headers: headers! }), request);
+}
+
+/** An answer to HEAD whose length is not known. */
+function withoutBody(answer: Response, request: Request): Response {
+  const { status, headers } = answer;
+  // Deno announces a length of 0 over HTTP/1.1 if there is no body, and over HTTP/2 an error if there is one.
+  return isHTTP2(request) || headers.has("content-length")
+    ? new Response(null, { status, headers })
+    : new Response(new ReadableStream(), { status, headers });
+}
+
+/** A stream that is not sent is cancelled, so that its source can close. */
+function discard(stream: ReadableStream | null | undefined): void {
+  if (stream instanceof ReadableStream && !stream.locked) stream.cancel().catch(() => {});
+}
+
+/** Cancels the stream of an answer that is not sent, whatever kind of object it is. */
+export function cancel(answer: unknown): void {
+  if (typeof answer !== "object" || answer === null) return;
+  try {
+    const data = answer instanceof Response ? answer.body : (answer as Partial<ResponseDictionary>).data;
+    if (data instanceof ReadableStream) discard(data);
   } catch {
     // Its getters throw, which is why it is not sent.
   }
 }
 
-/** Reads a property as the runtime sees it: a Response of the user's may have another of that name in front. */
-function original<Name extends "type" | "status" | "bodyUsed" | "headers">(
+/** Reads a property through the prototype, as Deno does, in case the user's Response shadows it. */
+function original<Name extends "type" | "status" | "bodyUsed" | "headers" | "body">(
   name: Name,
 ): (response: Response) => Response[Name] {
   const { get } = Object.getOwnPropertyDescriptor(Response.prototype, name)!;
@@ -244,11 +279,12 @@ const typeOfResponse = original("type");
 const statusOf = original("status");
 const isUsed = original("bodyUsed");
 const headersOfResponse = original("headers");
+const bodyOf = original("body");
 
-/** What would change headers between the check and the wire does nothing, as it does once they are sent. */
-const SETTLED = { set() {}, append() {}, delete() {} };
+/** Freezes headers after the check: a control character that is set later would end the process of Deno. */
+const FROZEN = { set() {}, append() {}, delete() {} };
 
-function checked(response: Response): Response {
+function checked(response: Response, request: Request, sendings: Sendings): Response {
   if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
     throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
   }
@@ -256,19 +292,33 @@ function checked(response: Response): Response {
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
   const headers = headersOfResponse(response);
-  for (const [name, value] of pairsOf(headers)) headerText(name, value);
-  Object.assign(headers, SETTLED);
-  return mark(response);
+  for (const [name, value] of pairsOf(headers)) checkValue(name, value);
+  Object.assign(headers, FROZEN);
+  mark(response);
+  const long = isLong(response, LARGE);
+  if (request.method === "HEAD") return long || isHTTP2(request) ? headOfResponse(response, request) : response;
+  return long ? streamed(statusOf(response), headers, bodyOf(response)!, sendings) : response;
+}
+
+function headOfResponse(response: Response, request: Request): Response {
+  discard(bodyOf(response));
+  return mark(withoutBody(response, request));
 }
 
 /** Whether the answer is of server-sent events, which have no end of their own. */
-export function isEventStream(answer: Response): boolean {
-  return headersOfResponse(answer).get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
+function isEventStream(headers: Headers): boolean {
+  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }
 
-/** The same answer with another body. */
-export function withBody(answer: Response, body: ReadableStream): Response {
-  return mark(new Response(body, { status: statusOf(answer), headers: headersOfResponse(answer) }));
+/** An answer with a stream. */
+function streamed(status: number, headers: Headers, stream: ReadableStream, sendings: Sendings): Response {
+  const announced = headers.get("content-length");
+  const length = announced === null ? Infinity : numberIn(announced);
+  if (Number.isNaN(length)) throw new TypeError('Cannot send the header "content-length": its value is not a number');
+  if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
+  // What the system's own buffers hold goes by the fastest way: a file without JavaScript.
+  const body = length <= LARGE ? stream : sendings.stream(stream, isEventStream(headers));
+  return mark(new Response(body, { status, headers }));
 }
 
 /**
@@ -278,10 +328,10 @@ export function withBody(answer: Response, body: ReadableStream): Response {
  * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
  * @throws {RangeError} If its status cannot be sent
  */
-export function toResponse(answer: unknown, request: Request): Response {
+export function toResponse(answer: unknown, request: Request, sendings: Sendings): Response {
   try {
-    if (isDictionary(answer)) return fromDictionary(answer, request);
-    if (answer instanceof Response) return checked(answer);
+    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, request, sendings);
+    if (answer instanceof Response) return checked(answer, request, sendings);
   } catch (error) {
     cancel(answer);
     throw error;

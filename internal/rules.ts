@@ -2,7 +2,7 @@
 
 import type { Callbacks } from "../callbacks.ts";
 import { canonicalIP } from "./address.ts";
-import { isOrigin } from "./origin.ts";
+import { canonicalOrigin } from "./origin.ts";
 import { CALLBACK_NAMES, type ParameterChange, type WebServerParameters } from "./parameters.ts";
 
 interface Rule<Value> {
@@ -81,9 +81,12 @@ const rules: { readonly [Name in keyof WebServerParameters]: Rule<WebServerParam
   },
   watch: flag,
   origins: {
-    takes: '"same", "any", or a list of origins such as "http://192.168.0.7:8080"',
+    takes: '"same", "any", or a list of "same" and origins such as "http://192.168.0.7:8080", without a path',
     isOfType: (value) => isString(value) || isList(value),
-    inRange: (value) => typeof value === "string" ? value === "same" || value === "any" : value.every(isOrigin),
+    inRange: (value) =>
+      typeof value === "string"
+        ? value === "same" || value === "any"
+        : value.every((item) => item === "same" || canonicalOrigin(item) !== undefined),
   },
   trustedProxies: {
     takes: 'a list of IP addresses such as "192.168.0.2"',
@@ -92,6 +95,7 @@ const rules: { readonly [Name in keyof WebServerParameters]: Rule<WebServerParam
   },
   maxBodySize: bytes,
   maxBodyMemory: bytes,
+  maxFormFields: integer(0, Number.MAX_SAFE_INTEGER),
   body: oneOf("buffer", "stream"),
   requestTimeout: seconds,
   maxConnections: integer(0, Number.MAX_SAFE_INTEGER),

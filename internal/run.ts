@@ -1,13 +1,15 @@
 /** One run of the server, from a start to a stop: its requests, its WebSockets, and how both end. */
 
 import { type Address, canonicalIP } from "./address.ts";
+import { faultOf } from "./bad_request.ts";
 import { CLEAR_TEXT, ClearText } from "./clear_text.ts";
 import type { Cooks } from "./cook.ts";
+import { turns } from "./deno.ts";
 import { asksForWebSocket } from "./handshake.ts";
 import { headerOf } from "./headers.ts";
 import { Requests } from "./http.ts";
 import type { WebServerParameters } from "./parameters.ts";
-import { BadRequest, type RequestContext } from "./request.ts";
+import type { RequestContext } from "./request.ts";
 import { refusal } from "./response.ts";
 import { type Slots, WebSockets } from "./websocket.ts";
 import { within } from "./within.ts";
@@ -35,13 +37,13 @@ export class Run {
   constructor(operator: Operator, listening: Address, secure: boolean) {
     const { cooks, slots, parameters } = operator;
     this.#operator = operator;
-    this.sockets = new WebSockets(cooks, parameters, slots);
     this.#requests = new Requests(cooks, parameters);
+    this.sockets = new WebSockets(cooks, parameters, slots, this.#requests.sendings);
     this.#context = {
       listening,
       trustedProxies: new Set(),
       stopped: this.#stopped.signal,
-      clearText: secure ? undefined : new ClearText(() => cooks.warn(CLEAR_TEXT)),
+      clearText: secure ? undefined : new ClearText(() => cooks.warn("clear text", CLEAR_TEXT)),
     };
     this.configure();
   }
@@ -65,7 +67,8 @@ export class Run {
       const answer = this.sockets.accept(request, info, this.#context);
       return answer instanceof Promise ? this.#requests.track(answer) : answer;
     } catch (error) {
-      if (error instanceof BadRequest) return refusal(400, error.message);
+      const fault = faultOf(error);
+      if (fault) return refusal(fault.status, fault.detail);
       throw error;
     }
   }
@@ -79,12 +82,15 @@ export class Run {
   async end(milliseconds: number): Promise<void> {
     this.#ended = true;
     this.#stopped.abort(new DOMException("The server stops", "AbortError"));
-    this.#requests.endStreams();
+    this.#requests.sendings.end();
+    // A callback that loads a built-in module is interrupted by what awaits something: its answer has yet to be counted.
+    await turns();
     const ended = Promise.all([this.sockets.close(1001, "The server stops"), this.#requests.idle()]);
     await within(milliseconds, ended);
     this.#operator.cooks.deadlines.giveUpAll();
+    this.#requests.abandon();
     this.sockets.abandon();
-    // An answer that is just given reaches the socket one turn of the event loop later.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    // An answer that is just given reaches the socket one turn of the event loop later, and what is left of a refused body is let go then.
+    await turns(3);
   }
 }

@@ -2,20 +2,25 @@
 
 import type { ResponseDictionary } from "../callbacks.ts";
 import { formatAddress, isClientAddress } from "./address.ts";
-import { Connection, type Membership, type Message, type Shared } from "./connection.ts";
+import { Connection, type Membership, type Shared } from "./connection.ts";
 import { type Cooks, Failure } from "./cook.ts";
+import { turns, upgradeWebSocket } from "./deno.ts";
 import { clientAddressOf, peerOf } from "./forwarded.ts";
-import { acceptanceHeaders, handshakeObjection } from "./handshake.ts";
+import { acceptanceHeaders, handshakeObjection, preferredProtocol } from "./handshake.ts";
 import { originObjection } from "./origin.ts";
+import type { Message } from "./outbox.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary, targetOf } from "./request.ts";
-import { refusal, responseDictionary, toResponse } from "./response.ts";
+import { cancel, refusal, responseDictionary, toResponse } from "./response.ts";
+import type { Sendings } from "./sending.ts";
 import { within } from "./within.ts";
 
 /** Milliseconds for a peer to answer the close of a server that stops: a phone that sleeps never does. */
 const CLOSE_TIMEOUT = 1_000;
 /** Milliseconds between two looks at the connections. */
 const CHECK_INTERVAL = 500;
+/** Turns of the event loop before a handshake is accepted, in which Deno sees that the client is gone: two suffice. */
+const TURNS = 3;
 
 /** The connections that the runtime holds, over all listeners of a server. */
 export interface Slots {
@@ -27,20 +32,22 @@ export class WebSockets {
   readonly #cooks: Cooks;
   readonly #parameters: () => WebServerParameters;
   readonly #slots: Slots;
+  readonly #sendings: Sendings;
   readonly #shared: Shared;
   /** Those that the runtime holds. */
   readonly #held = new Set<Connection>();
   readonly #open = new Map<string, Connection>();
-  /** Closed ones whose last callback is still to settle. */
-  readonly #finishing = new Set<Connection>();
-  /** Opened ones that wait for those who had their address before. */
-  readonly #whenDone = new Map<string, () => void>();
+  /** Closed ones whose last callback has not settled yet, and how to say that it has. */
+  readonly #finishing = new Map<Connection, PromiseWithResolvers<void>>();
+  /** By client, the last one of them. */
+  readonly #lastFinishing = new Map<string, Connection>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
   #checks: ReturnType<typeof setInterval> | undefined;
 
-  constructor(cooks: Cooks, parameters: () => WebServerParameters, slots: Slots) {
+  constructor(cooks: Cooks, parameters: () => WebServerParameters, slots: Slots, sendings: Sendings) {
     this.#cooks = cooks;
+    this.#sendings = sendings;
     this.#parameters = parameters;
     this.#slots = slots;
     this.#shared = { cooks, parameters, set: this.#membership };
@@ -61,14 +68,14 @@ export class WebSockets {
   /**
    * The connection of a client, or undefined if it is gone.
    *
-   * @throws {TypeError} If `client` is no address, as happens with swapped arguments
+   * @throws {TypeError} If `client` is not an address, as happens with swapped arguments
    */
   find(client: string): Connection | undefined {
     const connection = this.#open.get(client);
     if (connection === undefined && !isClientAddress(client)) {
       throw new TypeError(
-        `Cannot find the client ${Deno.inspect(client, { strAbbreviateSize: 80 })}: it is no address such as ` +
-          `"127.0.0.1:50112". The client is the first argument`,
+        `Cannot find the client ${Deno.inspect(client, { strAbbreviateSize: 80 })}: it is not a client address like ` +
+          `"127.0.0.1:50112"; are the arguments swapped? The client comes first`,
       );
     }
     return connection;
@@ -82,8 +89,8 @@ export class WebSockets {
   }
 
   /**
-   * The answer to a handshake. Unless a callback is asked that is async, all of it is synchronous: a client that leaves while an answer is
-   * awaited leaks a file descriptor of the runtime. And nothing may fail once the request is upgraded.
+   * The answer to a handshake. It takes some turns of the event loop: a client that is gone before Deno writes the 101 would leave a file
+   * descriptor behind for good. Nothing may fail once the request is upgraded.
    */
   accept(
     request: Request,
@@ -92,58 +99,73 @@ export class WebSockets {
   ): Response | Promise<Response> {
     const refused = handshakeObjection(request);
     if (refused) return refused;
-    const { maxConnections, origins } = this.#parameters();
-    const forbidden = originObjection(request, origins, (message) => this.#cooks.warn(message));
+    const parameters = this.#parameters();
+    const forbidden = originObjection(request, parameters, this.#cooks);
     if (forbidden !== undefined) return refusal(403, forbidden);
+    const { maxConnections } = parameters;
     if (this.#slots.taken >= maxConnections) {
-      this.#cooks.warn(`A WebSocket is refused, since ${maxConnections} are open: see parameter "maxConnections"`);
+      this.#cooks.warn(
+        "maxConnections",
+        `A WebSocket is refused, since ${maxConnections} are open: see parameter "maxConnections"`,
+      );
       return refusal(503, "Too many WebSockets are open");
     }
     const peer = peerOf(info);
     const handshake: Handshake = {
       request,
       context,
-      client: clientAddressOf(request, peer, context.trustedProxies),
+      client: clientAddressOf(request, info, context.trustedProxies),
       peer: peer ? formatAddress(peer.hostname, peer.port) : "",
       uri: targetOf(request),
+      protocol: preferredProtocol(request),
     };
-    if (!this.#cooks.has("onWebSocketRequest")) return this.#upgrade(handshake);
     const response: ResponseDictionary = {
       ...responseDictionary(),
       statusCode: 101,
       statusReason: "Switching Protocols",
     };
-    const result = this.#cooks.run("onWebSocketRequest", requestDictionary(request, info, context), response);
-    if (!(result instanceof Promise)) return this.#decide(result ?? response, handshake);
-    const { signal } = request;
+    if (handshake.protocol !== undefined) response["Sec-WebSocket-Protocol"] = handshake.protocol;
+    if (!this.#cooks.has("onWebSocketRequest")) return this.#decide(response, handshake, response);
+    const { client } = handshake;
+    const dictionary = requestDictionary(request, info, context, undefined, undefined, client);
+    const result = this.#cooks.run("onWebSocketRequest", [dictionary, response]);
+    if (!(result instanceof Promise)) return this.#decide(result ?? response, handshake, response);
     this.#slots.taken++;
     return result.then((settled) => {
       this.#slots.taken--;
-      return signal.aborted ? refusal(400, "The client has left") : this.#decide(settled ?? response, handshake);
+      return this.#decide(settled ?? response, handshake, response);
     });
   }
 
-  #decide(decision: unknown, handshake: Handshake): Response {
-    const { request, context } = handshake;
+  #decide(decision: unknown, handshake: Handshake, given: ResponseDictionary): Response | Promise<Response> {
+    const { request, context, protocol } = handshake;
     if (decision instanceof Failure) return refusal(decision.status, decision.detail);
     try {
       const accepted = !(decision instanceof Response) && (decision as ResponseDictionary).statusCode === 101;
-      const headers = accepted
-        ? acceptanceHeaders(decision as ResponseDictionary, request.headers.get("sec-websocket-protocol"))
-        : undefined;
       context.clearText?.answered(request, accepted ? 101 : 400);
-      return headers ? this.#upgrade(handshake, headers) : toResponse(decision, request);
+      if (!accepted) return toResponse(decision, request, this.#sendings);
+      // What is beside an accepted handshake is not sent.
+      cancel(decision);
+      const headers = acceptanceHeaders(decision as ResponseDictionary, request);
+      // Another dictionary says nothing of the sub-protocol that was filled in.
+      if (decision !== given && protocol !== undefined && !headers.has(PROTOCOL)) headers.set(PROTOCOL, protocol);
+      return this.#upgrade(handshake, headers);
     } catch (error) {
+      cancel(decision);
       this.#cooks.report(error, "onWebSocketRequest");
       return refusal(500);
     }
   }
 
-  #upgrade({ request, client, peer, uri }: Handshake, headers?: Headers): Response {
+  async #upgrade({ request, client, peer, uri }: Handshake, headers: Headers): Promise<Response> {
+    const { signal } = request;
+    this.#slots.taken++;
+    for (let turn = 0; turn < TURNS && !signal.aborted; turn++) await turns();
+    this.#slots.taken--;
+    if (signal.aborted) return refusal(400, "The client has left");
     if (this.#closed) return refusal(503, "The server stops", { connection: "close" });
-    const { idleTimeout } = this.#parameters();
-    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout });
-    for (const [name, value] of headers ?? []) response.headers.append(name, value);
+    const { socket, response } = upgradeWebSocket(request, this.#parameters().idleTimeout);
+    for (const [name, value] of headers) response.headers.append(name, value);
     // Two proxies may forward the same address by the same port.
     const name = client !== peer && this.#open.has(client) ? peer : client;
     this.#held.add(new Connection(socket, name, uri, this.#shared));
@@ -171,21 +193,22 @@ export class WebSockets {
     opened: (connection) => {
       if (this.#closed) return false;
       const { client } = connection;
-      // The address is free again, so whoever had it is gone, though no close has come.
+      // The address is free again, so the client that had it is gone, though no close has come.
       this.#open.get(client)?.finish();
       this.#open.set(client, connection);
-      const finishing = [...this.#finishing].some((other) => other.client === client);
-      if (!finishing) return true;
-      return new Promise((resolve) => this.#whenDone.set(client, resolve));
+      const before = this.#lastFinishing.get(client);
+      return before === undefined ? true : this.#finishing.get(before)!.promise;
     },
     closed: (connection) => {
       this.#open.delete(connection.client);
-      this.#finishing.add(connection);
+      this.#finishing.set(connection, Promise.withResolvers());
+      this.#lastFinishing.set(connection.client, connection);
     },
     done: (connection) => {
+      const { client } = connection;
+      this.#finishing.get(connection)?.resolve();
       this.#finishing.delete(connection);
-      this.#whenDone.get(connection.client)?.();
-      this.#whenDone.delete(connection.client);
+      if (this.#lastFinishing.get(client) === connection) this.#lastFinishing.delete(client);
       if (this.#empty) this.#whenEmpty?.();
     },
     gone: (connection) => {
@@ -218,8 +241,8 @@ export class WebSockets {
   abandon(): void {
     this.#stopChecks();
     for (const connection of [...this.#open.values()]) connection.finish();
-    for (const connection of this.#finishing) connection.abandon();
-    // Nobody looks at them any more.
+    for (const connection of this.#finishing.keys()) connection.abandon();
+    // The interval has stopped, so release them here.
     for (const connection of this.#held) connection.forget();
   }
 }
@@ -232,4 +255,8 @@ interface Handshake {
   /** The address at the other end of the connection. */
   readonly peer: string;
   readonly uri: string;
+  /** The sub-protocol that is picked unless a callback picks another one. */
+  readonly protocol: string | undefined;
 }
+
+const PROTOCOL = "sec-websocket-protocol";

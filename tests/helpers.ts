@@ -49,6 +49,22 @@ export async function raw(port: number, text: string, hostname = "127.0.0.1"): P
   return answer;
 }
 
+/** Sends text over TCP (`\n` becomes CRLF), and returns the answer as soon as it is whole, by its length. */
+export async function answerTo(port: number, text: string): Promise<string> {
+  using connection = await Deno.connect({ port, hostname: "127.0.0.1" });
+  await connection.write(new TextEncoder().encode(text.replaceAll("\n", "\r\n")));
+  const decoder = new TextDecoder("latin1");
+  const buffer = new Uint8Array(65536);
+  let answer = "";
+  for (;;) {
+    const [, head, length] = /^([^]*?content-length: (\d+)[^]*?\r\n\r\n)/i.exec(answer) ?? [];
+    if (head !== undefined && answer.length >= head.length + Number(length)) return answer;
+    const read = await connection.read(buffer);
+    if (read === null) return answer;
+    answer += decoder.decode(buffer.subarray(0, read), { stream: true });
+  }
+}
+
 /** Sends the head of a request that closes its connection; returns the whole answer. */
 export function rawRequest(port: number, line: string, headers: string[] = ["Host: localhost"], hostname?: string) {
   return raw(port, [`${line} HTTP/1.1`, ...headers, "Connection: close", "", ""].join("\n"), hostname);

@@ -37,7 +37,13 @@ const VALUES: {
   name: { good: ["webserver2"], mistyped: [1], out: ["", "../x", "a b"] },
   watch: { good: [true], mistyped: ["on"], out: [] },
   origins: {
-    good: ["same", "any", [], ["http://a.example:8080", "null"]],
+    good: [
+      "same",
+      "any",
+      [],
+      ["http://a.example:8080", "null"],
+      ["same", "file://", "capacitor://localhost", "http://a.example:80", "http://bühne.local"],
+    ],
     mistyped: [1, [1], null],
     out: ["all", ["http://a.example/"], ["a.example"], ["HTTP://A.example"], ["*"]],
   },
@@ -48,6 +54,7 @@ const VALUES: {
   },
   maxBodySize: { good: [0, MiB], mistyped: ["1", 1n], out: [-1, 1.5, NaN, Infinity] },
   maxBodyMemory: { good: [0, MiB], mistyped: ["1"], out: [-1] },
+  maxFormFields: { good: [0, 5], mistyped: ["5"], out: [-1, 1.5] },
   body: { good: ["buffer", "stream"], mistyped: [1], out: ["none"] },
   requestTimeout: { good: [0, 0.5, 60], mistyped: ["60"], out: [-1, NaN, 86_401] },
   maxConnections: { good: [0, 5], mistyped: ["5"], out: [-1, 1.5] },

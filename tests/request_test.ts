@@ -220,11 +220,20 @@ Deno.test("text(), json() and formData() decode the body", async () => {
   assertEquals(await post("form", form), ["2", "content"]);
 });
 
-Deno.test("a body that is no JSON rejects json(), which answers 500", async () => {
-  await using subject = await looking((request) => request.json());
-  const answer = await fetch(subject.url, { method: "POST", body: "{" });
-  await answer.body?.cancel();
-  assertEquals([answer.status, subject.errors[0]?.error.name], [500, "SyntaxError"]);
+Deno.test("json() rejects with a SyntaxError if the body is not JSON, which a callback may catch; otherwise the answer is 400", async () => {
+  await using subject = await looking(async (request) => {
+    if (request.uri === "/caught") return await request.json().catch((error: Error) => error.name);
+    return await request.json();
+  });
+  const post = async (uri: string, body: string) => {
+    const answer = await fetch(new URL(uri, subject.url), { method: "POST", body });
+    return [answer.status, await answer.text()];
+  };
+  for (const body of ["{", "", "<b>"]) {
+    assertEquals(await post("/", body), [400, "400 Bad Request: The body is not valid JSON\n"]);
+  }
+  assertEquals(await post("/caught", "{"), [200, '"SyntaxError"']);
+  assertEquals(subject.errors, []);
 });
 
 Deno.test("a body that does not arrive whole reaches no callback", async () => {

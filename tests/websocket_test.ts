@@ -139,7 +139,7 @@ Deno.test("sends to a client that is gone return false and throw nothing", async
 Deno.test("swapped arguments and data of the wrong type are a TypeError that says so", async () => {
   await using subject = await running();
   const { server } = subject;
-  assertThrows(() => server.webSocketSendText("hello", "127.0.0.1:5000"), TypeError, "first argument");
+  assertThrows(() => server.webSocketSendText("hello", "127.0.0.1:5000"), TypeError, "The client comes first");
   assertThrows(() => server.webSocketClose("hello"), TypeError, '"hello"');
   assertThrows(() => server.webSocketSendText("127.0.0.1:1", 5 as never), TypeError, "not a string");
   assertThrows(() => server.webSocketSendBinary("127.0.0.1:1", "x" as never), TypeError, "not a Uint8Array");

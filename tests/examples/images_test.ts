@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/images/main.ts";
-import { raw, rawRequest } from "../helpers.ts";
+import { answerTo, raw } from "../helpers.ts";
 import { looksRight, pageTest, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
@@ -138,11 +138,10 @@ Deno.test("images answers 413 to more than maxBodySize, and goes on", async () =
   await using here = await images();
   const before = await list(here.url);
   const { maxBodySize } = server.parameters;
-  const answer = await rawRequest(here.port, "PUT /images/large.png", [
-    "Host: localhost",
-    "Content-Type: image/png",
-    `Content-Length: ${maxBodySize + 1}`,
-  ]);
+  const answer = await answerTo(
+    here.port,
+    `PUT /images/large.png HTTP/1.1\nHost: localhost\nContent-Type: image/png\nContent-Length: ${maxBodySize + 1}\n\n`,
+  );
   assertMatch(answer, /^HTTP\/1.1 413 /);
   assertEquals(await list(here.url), before);
 });

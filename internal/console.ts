@@ -1,0 +1,160 @@
+/**
+ * The one writer of all that this package prints. It never throws and never blocks: a full disk, a closed terminal or a pipe that nobody
+ * reads costs lines, not the server. `console` would do either.
+ */
+
+/** Characters that may wait for one output. */
+const MAX_WAITING = 64 * 1024;
+/** Characters of one message. */
+const MAX_MESSAGE = 8 * 1024;
+
+/** Control characters but for tab and line feed, and what changes the direction of text or breaks a line. */
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const UNPRINTABLE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Text from a client or an error, safe for a terminal: escape sequences show as text, a line cannot pass for one of ours, and a long text
+ * is cut.
+ */
+export function printable(text: string): string {
+  const cut = text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}... (${text.length} characters)` : text;
+  return cut.replaceAll("\r\n", "\n")
+    .replace(UNPRINTABLE, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`)
+    .replaceAll("\n", "\n    ");
+}
+
+const encoder = new TextEncoder();
+
+/** Writes lines to one output, one after the other. */
+class Lines {
+  readonly #output: () => { write(bytes: Uint8Array): Promise<number> };
+  #waiting = "";
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
+
+  constructor(output: () => { write(bytes: Uint8Array): Promise<number> }) {
+    this.#output = output;
+  }
+
+  print(line: string): void {
+    if (this.#waiting.length + line.length > MAX_WAITING) this.#dropped++;
+    else this.#waiting += `${line}\n`;
+    this.#writing ??= this.#write().finally(() => this.#writing = undefined);
+  }
+
+  /** Resolves when nothing waits. */
+  flush(): Promise<void> {
+    return this.#writing ?? Promise.resolve();
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting !== "") {
+      let bytes = encoder.encode(this.#waiting);
+      this.#waiting = "";
+      try {
+        // On another thread, which alone waits for a pipe that is full.
+        while (bytes.length > 0) bytes = bytes.subarray(await this.#output().write(bytes));
+      } catch {
+        // There is nowhere left to say so.
+      }
+      if (this.#dropped > 0) {
+        this.#waiting =
+          `... ${this.#dropped} lines were dropped, since the output was not read in time\n${this.#waiting}`;
+        this.#dropped = 0;
+      }
+    }
+  }
+}
+
+const output = new Lines(() => Deno.stdout);
+const errors = new Lines(() => Deno.stderr);
+
+type Level = "log" | "warn" | "error";
+
+const { log, warn, error } = console;
+const own = { log, warn, error };
+
+/** An error as text, even one that throws when it is looked at. */
+function textOf(error: unknown): string {
+  try {
+    return printable(Deno.inspect(error, { colors: false, strAbbreviateSize: 1000 }));
+  } catch {
+    return "an error that cannot be shown";
+  }
+}
+
+/**
+ * Prints a line: "log" on standard output, the others on standard error. A program that has replaced the method of `console` gets it instead.
+ *
+ * @param error Printed behind the line, with its stack
+ */
+export function print(level: Level, line: string, ...error: [error?: unknown]): void {
+  if (console[level] === own[level]) {
+    return (level === "log" ? output : errors).print([line, ...error.map(textOf)].join(" "));
+  }
+  try {
+    console[level](line, ...error);
+  } catch {
+    // It is the program's own.
+  }
+}
+
+/** Resolves when all lines are written, or after a time, in milliseconds. */
+export async function flushConsole(timeout: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeout);
+  await Promise.race([promise, Promise.all([output.flush(), errors.flush()])]);
+  clearTimeout(timer);
+}
+
+/** Messages of one kind that are printed at once. */
+const BURST = 5;
+/** Milliseconds to the next one after that: twice as many each time, up to a limit. */
+const FIRST_PAUSE = 10_000;
+const LONGEST_PAUSE = 600_000;
+
+interface Kind {
+  printed: number;
+  /** The text that was printed last. */
+  last: string | undefined;
+  /** When the next one may be printed for certain, in milliseconds of `performance.now()`. */
+  next: number;
+  pause: number;
+  dropped: number;
+}
+
+/** Limits how often messages of one kind are printed, so that a flood of one hides no other. */
+export class Throttle {
+  readonly #kinds = new Map<string, Kind>();
+
+  /**
+   * Whether a message may be printed: how many of its kind were not printed since the last one, or undefined if it may not.
+   *
+   * @param kind Not from a client: each kind is remembered
+   * @param text The same text twice is not new
+   */
+  admit(kind: string, text?: string): number | undefined {
+    const now = performance.now();
+    let state = this.#kinds.get(kind);
+    if (state === undefined || now > state.next + LONGEST_PAUSE) {
+      state = { printed: 0, last: undefined, next: now, pause: FIRST_PAUSE, dropped: 0 };
+      this.#kinds.set(kind, state);
+    }
+    const isNew = state.printed < BURST && (text === undefined || text !== state.last);
+    if (!isNew && now < state.next) {
+      state.dropped++;
+      return undefined;
+    }
+    state.printed++;
+    state.last = text;
+    state.next = now + state.pause;
+    if (!isNew) state.pause = Math.min(state.pause * 2, LONGEST_PAUSE);
+    const { dropped } = state;
+    state.dropped = 0;
+    return dropped;
+  }
+
+  reset(): void {
+    this.#kinds.clear();
+  }
+}

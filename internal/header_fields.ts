@@ -1,0 +1,105 @@
+/** Headers of answers: from the keys of a dictionary to values that can be sent. */
+
+import type { HeaderValue, ResponseDictionary } from "../callbacks.ts";
+
+/** What a header value may not have: control characters, which end the process of Deno. */
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const UNSENDABLE = /[\x00-\x08\x0a-\x1f\x7f]/;
+const BEYOND_ASCII = /[\u0080-\uffff]/;
+
+/** Headers with the address of a resource. */
+const ADDRESSES = ["location", "content-location"];
+
+/** Values whose bytes are settled, since they come from `Headers`. */
+class Settled {
+  constructor(readonly values: string[]) {}
+}
+
+/** Headers by their names in lower case, so that of two letter cases the later one is sent. */
+export type HeaderFields = Record<string, HeaderValue | Settled | undefined>;
+
+/** A new set of headers. */
+export function headerFields(): HeaderFields {
+  return Object.create(null);
+}
+
+/** What a value is, for an error message. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
+  return Array.isArray(value) ? "a list" : `an object (${value.constructor?.name ?? "without a prototype"})`;
+}
+
+/** Whether a value is a plain object. */
+export function isDictionary(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Adds headers, which win over those that are there. */
+export function merge(fields: HeaderFields, headers: ResponseDictionary["headers"]): void {
+  if (headers === undefined) return;
+  if (headers instanceof Headers) {
+    for (const [name, value] of headers) {
+      fields[name] = new Settled(name === "set-cookie" ? headers.getSetCookie() : [value]);
+    }
+  } else if (isDictionary(headers)) {
+    for (const [name, value] of Object.entries(headers)) fields[name.toLowerCase()] = value;
+  } else {
+    throw new TypeError(`Cannot send \`headers\`: it is ${kindOf(headers)}, not a dictionary`);
+  }
+}
+
+/**
+ * Checks bytes, as `Headers` has them.
+ *
+ * @throws {TypeError} If they cannot be sent
+ */
+export function checkValue(name: string, value: string): string {
+  if (UNSENDABLE.test(value)) {
+    throw new TypeError(`Cannot send the header "${name}": its value has a control character, such as a line break`);
+  }
+  return value;
+}
+
+/**
+ * A value as `Headers` takes it, a character for each byte: UTF-8, but percent-encoded in an address.
+ *
+ * @throws {TypeError} If it cannot be sent
+ */
+function encoded(name: string, value: unknown): string {
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value !== "string") {
+    throw new TypeError(`Cannot send the header "${name}": its value is ${kindOf(value)}, not a string`);
+  }
+  checkValue(name, value);
+  if (ADDRESSES.includes(name)) return value.toWellFormed().replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+  if (!BEYOND_ASCII.test(value)) return value;
+  return Array.from(new TextEncoder().encode(value), (byte) => String.fromCharCode(byte)).join("");
+}
+
+/**
+ * The value of one header.
+ *
+ * @throws {TypeError} If it cannot be sent, or if there are several
+ */
+export function valueOf(name: string, value: HeaderValue | Settled): string {
+  return value instanceof Settled ? checkValue(name, value.values[0]!) : encoded(name, value);
+}
+
+/**
+ * Fetch `Headers`.
+ *
+ * @throws {TypeError} If one cannot be sent
+ */
+export function toHeaders(fields: HeaderFields): Headers {
+  const headers = new Headers();
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    if (value instanceof Settled) { for (const item of value.values) headers.append(name, checkValue(name, item)); }
+    else for (const item of Array.isArray(value) ? value : [value]) headers.append(name, encoded(name, item));
+  }
+  return headers;
+}

@@ -1,0 +1,216 @@
+/** Bodies of answers on their way out, piece by piece: a client that takes nothing is dropped, and a stop can end what has no end. */
+
+/**
+ * Bytes of a piece. Smaller pieces cost throughput, and of larger ones more waits for each client that is slow.
+ */
+const PIECE = 64 * 1024;
+/** Milliseconds between two looks at what is under way. */
+const CHECK_INTERVAL = 500;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const encoder = new TextEncoder();
+/** Characters of a text that are encoded at a time: of three bytes each at most. */
+const CHARACTERS = 32 * 1024;
+
+/** The next characters of a text, never only the first half of one. */
+function slice(text: string, start: number): string {
+  const end = start + CHARACTERS;
+  const last = text.charCodeAt(end - 1);
+  return text.slice(start, last >= 0xd800 && last < 0xdc00 ? end - 1 : end);
+}
+
+/** The bytes of a text in UTF-8. Many times as fast as to encode it whole. */
+export function byteLength(text: string): number {
+  const scratch = new Uint8Array(3 * CHARACTERS);
+  let bytes = 0;
+  for (let start = 0; start < text.length;) {
+    const { read, written } = encoder.encodeInto(slice(text, start), scratch);
+    start += read;
+    bytes += written;
+  }
+  return bytes;
+}
+
+/** A body under way. */
+interface Sending {
+  /** When the client was given its last piece, while it has not asked for the next one. */
+  since: number | undefined;
+  /** Fails the answer, and cancels the source. */
+  fail(error: Error): void;
+  /** Ends the answer as if the source had ended. */
+  end(): void;
+}
+
+/** Why an answer fails whose client takes nothing. */
+export class Stalled extends Error {
+  override name = "Stalled";
+}
+
+/** The bodies that one run sends. */
+export class Sendings {
+  readonly #idleTimeout: () => number;
+  readonly #all = new Set<Sending>();
+  /** Those that have no end of their own. */
+  readonly #endless = new Set<Sending>();
+  #checks: ReturnType<typeof setInterval> | undefined;
+
+  /** @param idleTimeout Seconds without progress after which a client is dropped; 0 is never */
+  constructor(idleTimeout: () => number) {
+    this.#idleTimeout = idleTimeout;
+  }
+
+  /** Sends bytes. They are not copied: what happens to the buffer before its end is sent happens to the answer. */
+  bytes(bytes: Bytes): ReadableStream<Bytes> {
+    let sent = 0;
+    return this.#stream({
+      next() {
+        if (sent === bytes.length) return undefined;
+        const piece = bytes.subarray(sent, sent + PIECE);
+        sent += piece.length;
+        return piece;
+      },
+    });
+  }
+
+  /** Sends text as UTF-8, encoded piece by piece: a client that is slow holds one piece, not a second copy. */
+  text(text: string): ReadableStream<Bytes> {
+    let sent = 0;
+    return this.#stream({
+      next() {
+        if (sent === text.length) return undefined;
+        const characters = slice(text, sent);
+        sent += characters.length;
+        return encoder.encode(characters);
+      },
+    });
+  }
+
+  /**
+   * Sends a stream.
+   *
+   * @param endless Whether a stop ends it
+   */
+  stream(source: ReadableStream, endless: boolean): ReadableStream<Bytes> {
+    const reader: ReadableStreamDefaultReader<Bytes> = source.getReader();
+    let rest: Bytes | undefined;
+    return this.#stream({
+      async next() {
+        if (rest === undefined || rest.length === 0) {
+          const { done, value } = await reader.read();
+          if (done) return undefined;
+          rest = value;
+        }
+        // A piece that is no bytes fails when it is sent.
+        if (!(rest instanceof Uint8Array) || rest.length <= PIECE) {
+          const piece = rest;
+          rest = undefined;
+          return piece;
+        }
+        const piece = rest.subarray(0, PIECE);
+        rest = rest.subarray(PIECE);
+        return piece;
+      },
+      // Ends the read under way too, whatever the source does.
+      cancel: (reason) => void reader.cancel(reason).catch(() => {}),
+    }, endless);
+  }
+
+  /** Ends what has no end of its own. */
+  end(): void {
+    for (const sending of this.#endless) sending.end();
+  }
+
+  #stream(source: Source, endless = false): ReadableStream<Bytes> {
+    const sending: Sending = {
+      since: undefined,
+      fail: (error) => {
+        this.#forget(sending);
+        source.cancel?.(error);
+        controller.error(error);
+      },
+      end: () => {
+        this.#forget(sending);
+        source.cancel?.("The server stops");
+        controller.close();
+      },
+    };
+    let controller: ReadableStreamDefaultController<Bytes>;
+    let begun = false;
+    const give = (piece: Bytes | undefined) => {
+      // It failed or ended while the source was asked.
+      if (!this.#all.has(sending)) return;
+      if (piece === undefined) {
+        this.#forget(sending);
+        controller.close();
+      } else {
+        controller.enqueue(piece);
+        sending.since = performance.now();
+      }
+    };
+    return new ReadableStream<Bytes>({
+      start: (own) => {
+        controller = own;
+      },
+      pull: (): Promise<void> | undefined => {
+        if (!begun) {
+          begun = true;
+          this.#add(sending, endless);
+        }
+        sending.since = undefined;
+        let piece;
+        try {
+          piece = source.next();
+          if (!(piece instanceof Promise)) return void give(piece);
+        } catch (error) {
+          this.#forget(sending);
+          throw error;
+        }
+        return piece.then(give, (error) => {
+          this.#forget(sending);
+          throw error;
+        });
+      },
+      cancel: (reason) => {
+        this.#forget(sending);
+        source.cancel?.(reason);
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  #add(sending: Sending, endless: boolean): void {
+    this.#all.add(sending);
+    if (endless) this.#endless.add(sending);
+    this.#checks ??= this.#startChecks();
+  }
+
+  #forget(sending: Sending): void {
+    this.#all.delete(sending);
+    this.#endless.delete(sending);
+    if (this.#all.size > 0) return;
+    clearInterval(this.#checks);
+    this.#checks = undefined;
+  }
+
+  #startChecks(): ReturnType<typeof setInterval> {
+    const checks = setInterval(() => this.#check(), CHECK_INTERVAL);
+    Deno.unrefTimer(checks);
+    return checks;
+  }
+
+  #check(): void {
+    const idleTimeout = this.#idleTimeout() * 1000;
+    const now = performance.now();
+    for (const sending of this.#all) {
+      if (idleTimeout === 0 || sending.since === undefined || now - sending.since < idleTimeout) continue;
+      sending.fail(new Stalled("The client took nothing of its answer"));
+    }
+  }
+}
+
+/** Where the pieces come from. */
+interface Source {
+  /** The next piece, or undefined at the end. */
+  next(): Bytes | undefined | Promise<Bytes | undefined>;
+  cancel?(reason: unknown): void;
+}
