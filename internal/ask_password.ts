@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import process from "node:process";
+import { encodingOf } from "./text_file.ts";
 
 /** One line typed at a terminal, none of it shown. */
 function unseen(question: string): Promise<string> {
@@ -23,12 +24,14 @@ function unseen(question: string): Promise<string> {
 /** The first line of standard input, without its end. */
 async function firstLine(): Promise<string> {
   let text = "";
-  for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
-    text += chunk;
+  let decoder: TextDecoder | undefined;
+  for await (const chunk of Deno.stdin.readable) {
+    decoder ??= new TextDecoder(encodingOf(chunk), { fatal: true });
+    text += decoder.decode(chunk, { stream: true });
     const end = text.search(/\r?\n/);
     if (end >= 0) return text.slice(0, end);
   }
-  return text;
+  return text + (decoder?.decode() ?? "");
 }
 
 /**
@@ -38,7 +41,7 @@ async function firstLine(): Promise<string> {
  * @throws {Deno.errors.Interrupted} (rejects) After Ctrl-C at the terminal
  * @throws {Deno.errors.UnexpectedEof} (rejects) If the terminal's input ends, as by Ctrl-D
  * @throws {RangeError} (rejects) If the two passwords typed differ, or the password is empty
- * @throws {TypeError} (rejects) If standard input is no UTF-8
+ * @throws {TypeError} (rejects) If standard input is not text in UTF-8, or in UTF-16 with a byte order mark
  */
 export async function askPassword(): Promise<string> {
   const terminal = Deno.stdin.isTerminal();

@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../callbacks.ts";
 import { nearest } from "./nearest.ts";
 import { CALLBACK_NAMES } from "./parameters.ts";
+import { decodeFile } from "./text_file.ts";
 import { inTime } from "./within.ts";
 
 /** Seconds for a module to load; a server that waits for one can neither start nor stop. */
@@ -117,7 +118,7 @@ function isScript(url: URL): boolean {
 
 async function read({ url, shown }: Module): Promise<string> {
   try {
-    return await Deno.readTextFile(url);
+    return decodeFile(await Deno.readFile(url));
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) throw missing(url, cause);
     if (cause instanceof Deno.errors.NotCapable) throw needs(`--allow-read=${shown}`, shown, cause);

@@ -8,6 +8,7 @@ import { flushConsole, print, Throttle } from "./console.ts";
 import { nearest } from "./nearest.ts";
 import { defaults, type ParameterChange, type WebServerParameters } from "./parameters.ts";
 import { PARAMETER_NAMES } from "./rules.ts";
+import { decodePassword } from "./text_file.ts";
 
 const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
 
@@ -107,11 +108,12 @@ function valueOf(name: keyof WebServerParameters, text: string | boolean): unkno
 
 async function readPassword(file: string): Promise<string> {
   try {
-    // Editors and `echo` end a file with a line end, which is not of the password.
-    return (await Deno.readTextFile(file)).replace(/\r?\n$/, "");
+    return decodePassword(await Deno.readFile(file));
   } catch (error) {
     const detail = error instanceof Deno.errors.NotCapable
       ? `run Deno with --allow-read=${file}`
+      : error instanceof TypeError
+      ? "it is not text in UTF-8, or in UTF-16 with a byte order mark"
       : (error as Error).message;
     throw new UsageError(`Cannot read the file of --password-file: ${detail}`);
   }

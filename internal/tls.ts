@@ -2,6 +2,7 @@
 
 import type { KeyObject, X509Certificate } from "node:crypto";
 import type { WebServerParameters } from "./parameters.ts";
+import { decodeFile } from "./text_file.ts";
 
 /** What `Deno.serve` wants, and what the operator is to be warned of. */
 export interface Certificate {
@@ -127,9 +128,7 @@ function nature(bytes: Uint8Array, sections: Section[], wanted: string): string 
 /** The sections of a kind: one at least. */
 async function findSections(source: Source, sources: Source[], kind: RegExp, wanted: string): Promise<Section[]> {
   const bytes = await read(source, sources);
-  // Windows PowerShell writes UTF-16 where output is redirected.
-  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8";
-  const all = sectionsOf(new TextDecoder(encoding).decode(bytes));
+  const all = sectionsOf(decodeFile(bytes));
   const found = all.filter(({ label }) => kind.test(label));
   if (found.length === 0) throw fault(source, nature(bytes, all, wanted));
   return found;

@@ -1,6 +1,7 @@
 /** `askPassword`, at a terminal (one that `script` of util-linux makes) and without. */
 
 import { assert, assertEquals } from "@std/assert";
+import { utf16 } from "./helpers.ts";
 
 const PROGRAM = `import { askPassword } from ${JSON.stringify(new URL("../internal/ask_password.ts", import.meta.url))};
 try {
@@ -70,6 +71,13 @@ Deno.test("askPassword() takes the first line of standard input where that is no
   assertEquals(await piped("stage left\nsecond line\n"), 'got "stage left"\n');
   assertEquals(await piped("Bühne \r\n"), 'got "Bühne "\n');
   assertEquals(await piped("without an end"), 'got "without an end"\n');
+});
+
+Deno.test("askPassword() takes UTF-8 with a byte order mark, and UTF-16 in either byte order", async () => {
+  const line = "Bühne 🔑\r\nsecond line\r\n";
+  for (const input of [`\ufeff${line}`, utf16(line, true), utf16(line, false)]) {
+    assertEquals(await piped(input), 'got "Bühne 🔑"\n');
+  }
 });
 
 Deno.test("askPassword() refuses an empty line, no line, and bytes that are no UTF-8", async () => {

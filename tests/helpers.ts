@@ -98,6 +98,15 @@ export function deferred<Value = void>(): PromiseWithResolvers<Value> {
   return Promise.withResolvers<Value>();
 }
 
+/** A text in UTF-16 with its byte order mark, as Windows PowerShell writes it. */
+export function utf16(text: string, littleEndian: boolean): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(2 * text.length + 2));
+  [0xfeff, ...text.split("").map((unit) => unit.charCodeAt(0))].forEach((unit, index) =>
+    bytes.setUint16(2 * index, unit, littleEndian)
+  );
+  return new Uint8Array(bytes.buffer);
+}
+
 /** Silences `console` while `body` runs; returns what it would have printed. */
 export async function printed(method: "error" | "warn" | "log", body: () => Promise<unknown>): Promise<unknown[][]> {
   const lines: unknown[][] = [];

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WebServer, type WebServerParameters } from "../mod.ts";
 import { get, type Pair, tlsTest } from "./certificates.ts";
-import { running } from "./helpers.ts";
+import { running, utf16 } from "./helpers.ts";
+import { run, startProgram } from "./program.ts";
 
 const PASSWORD = "correct horse";
 
@@ -110,6 +111,42 @@ tlsTest("a password may have any characters, and is not needed for a key that is
   await assertServes({ ...pair, privatekey }, password);
   await assertServes(pair, password);
 });
+
+tlsTest(
+  "--password-file takes UTF-8 with or without a byte order mark, and UTF-16 as Windows writes it",
+  async (files) => {
+    const pair = await files.pair();
+    const privatekey = files.path("encrypted.key");
+    await files.openssl("pkcs8", "-topk8", "-in", pair.privatekey, "-out", privatekey, "-passout", "pass:Bühne");
+    const file = files.path("password.txt");
+    const utf8 = new TextEncoder();
+    for (
+      const bytes of [
+        utf8.encode("Bühne"),
+        utf8.encode("\ufeffBühne\r\n"),
+        utf16("Bühne\r\n", true),
+        utf16("Bühne", false),
+      ]
+    ) {
+      await Deno.writeFile(file, bytes);
+      const flags = [
+        "--secure",
+        "--privatekey",
+        privatekey,
+        "--certificate",
+        pair.certificate,
+        "--password-file",
+        file,
+      ];
+      await using program = await startProgram(flags, ["--allow-net", `--allow-read=${files.folder}`]);
+      assertStringIncludes(program.line, "listens on https://");
+    }
+    await Deno.writeFile(file, new Uint8Array([0x42, 0xfc, 0x68]));
+    const { code, stderr } = await run(["--password-file", file], ["--allow-net", `--allow-read=${files.folder}`]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "it is not text in UTF-8, or in UTF-16 with a byte order mark");
+  },
+);
 
 for (
   const [encryption, conversion] of [
