@@ -17,6 +17,7 @@
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
 import { print } from "./internal/console.ts";
 import { Cooks } from "./internal/cook.ts";
+import { onStopSignal, refuseIgnored } from "./internal/deno_serve.ts";
 import { isModule } from "./internal/files.ts";
 import type { Info } from "./internal/info.ts";
 import { Lifecycle } from "./internal/lifecycle.ts";
@@ -253,15 +254,29 @@ export class WebServer implements AsyncDisposable {
    */
   fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
     // A listener of somebody else: with --parallel, `deno serve` calls onListen in the first of its workers only.
-    if (info !== undefined && this.#life.fresh) this.#life.serve(undefined);
+    if (info !== undefined && this.#life.fresh) {
+      this.#life.serve(undefined);
+      if (this.parameters.secure && request.url.startsWith("http:")) {
+        this.#cooks.warn("secure", 'Parameter "secure" has no effect: requests come by a listener of another program');
+      }
+    }
     const { loading, run } = this.#life;
     return loading === undefined ? run.fetch(request, info) : loading.then(() => this.#life.run.fetch(request, info));
   };
 
-  /** For `deno serve`, which says by it where it listens; the server is active from then on. */
+  /**
+   * For `deno serve`, which says by it where it listens. The server is active from then on, and stops at SIGINT and SIGTERM: WebSockets
+   * are closed with 1001, and `onServerStop` is called. With `--parallel` this is called in the first worker only; in the others
+   * `address` is undefined, and `onServerStop` is never called.
+   *
+   * @throws {Error} If parameter `secure`, `port` or `localaddress` asks for what `deno serve` does not do
+   */
   readonly onListen = (address: Deno.Addr): void => {
     // `deno serve` listens on Unix sockets too, which have no address of the operator's kind.
-    this.#life.serve("hostname" in address ? listenAddress(address.hostname, address.port) : undefined);
+    const listening = "hostname" in address ? listenAddress(address.hostname, address.port) : undefined;
+    refuseIgnored(this.parameters, listening);
+    this.#life.serve(listening);
+    onStopSignal(() => void this.#life.endServed());
     print("log", `${this.name} listens on ${this.address?.url ?? "a Unix socket"}`);
   };
 }

@@ -41,8 +41,8 @@ function literalOf(host: string): string | undefined {
 }
 
 /** The address asked, as well as can be told: see `serverAddress` of the request dictionary. */
-export function serverAddress(listening: Address, host: string | null, client: string): string {
-  const { hostname, port } = listening;
+export function serverAddress(listening: Address | undefined, host: string | null, client: string): string {
+  const { hostname, port } = listening ?? { hostname: "0.0.0.0", port: Number(/:(\d+)$/.exec(host ?? "")?.[1] ?? 80) };
   if (!isWildcard(hostname)) return formatAddress(hostname, port);
   const literal = host === null ? undefined : literalOf(host);
   if (literal !== undefined) return `${literal}:${port}`;

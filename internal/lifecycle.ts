@@ -33,9 +33,6 @@ type State = "stopped" | "running" | "stopping" | "served";
 /** What needs another listener, when it changes. */
 const LISTENER_PARAMETERS = ["localaddress", "port", "secure"] as const satisfies (keyof WebServerParameters)[];
 
-/** Where requests come from that came by no listener of ours. */
-const NOWHERE: Address = { hostname: "0.0.0.0", port: 0 };
-
 /** Milliseconds that `onServerStop` has at least. */
 const LEAST_STOP = 500;
 /** Milliseconds that the console has to take what was printed. */
@@ -70,7 +67,7 @@ export class Lifecycle {
     this.#parameters = parameters;
     this.#handler = handler;
     this.#operator = { cooks, slots: { taken: 0 }, parameters: () => this.#parameters };
-    this.#run = new Run(this.#operator, NOWHERE, true);
+    this.#run = new Run(this.#operator, undefined, true);
   }
 
   get parameters(): WebServerParameters {
@@ -131,7 +128,8 @@ export class Lifecycle {
   serve(address: ListenAddress | undefined): void {
     this.#address = address;
     this.#state = "served";
-    this.#begin(address ?? NOWHERE, true);
+    this.#listened = true;
+    this.#begin(address, true);
     const parameters = this.#parameters;
     if (!isModule(parameters.callbacks)) return this.#begun();
     this.#loading = this.#transition("start", () => this.#anew(parameters, (files) => this.#take(parameters, files)))
@@ -140,6 +138,16 @@ export class Lifecycle {
         this.#loading = undefined;
         this.#begun();
       });
+  }
+
+  /** `deno serve` ends: the server stops, as far as it is its own. */
+  endServed(): Promise<void> {
+    // At once: `deno serve` closes what it still finds open, without a callback.
+    const ended = this.#run.end(this.#parameters.shutdownTimeout * 1000);
+    return this.#transition("stop", async () => {
+      await this.#close(ended);
+      await this.#take(this.#parameters, undefined);
+    });
   }
 
   /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
@@ -336,7 +344,7 @@ export class Lifecycle {
     if (watcher !== files?.watcher) await watcher?.[Symbol.asyncDispose]();
   }
 
-  #begin(listening: Address, secure: boolean): void {
+  #begin(listening: Address | undefined, secure: boolean): void {
     keepFreedMemory();
     surviveLongTexts();
     this.#run = new Run(this.#operator, listening, secure);
@@ -349,14 +357,15 @@ export class Lifecycle {
     this.#cooks.run("onServerStart", []);
   }
 
-  async #close(): Promise<void> {
-    const listener = this.#listener!;
+  /** @param ended The end of the run, if it has begun */
+  async #close(ended?: Promise<void>): Promise<void> {
+    const listener = this.#listener;
     const time = this.#parameters.shutdownTimeout * 1000;
     const start = performance.now();
     this.#state = "stopping";
-    await this.#run.end(time);
+    await (ended ?? this.#run.end(time));
     this.#listener = undefined;
-    await listener.close();
+    await listener?.close();
     this.#parameters = changed(this.#parameters, { active: false });
     const left = Math.max(LEAST_STOP, time - (performance.now() - start));
     await within(left, Promise.resolve(this.#cooks.run("onServerStop", [])));

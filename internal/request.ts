@@ -12,8 +12,8 @@ import { parseForm, parseJSON } from "./parsing.ts";
 
 /** What the requests of one listener have in common. */
 export interface RequestContext {
-  /** Where it listens. */
-  readonly listening: Address;
+  /** Where it listens. Undefined if only the owner of the listener knows. */
+  readonly listening: Address | undefined;
   readonly trustedProxies: TrustedProxies;
   /** Aborts when the server stops. */
   readonly stopped: AbortSignal;

@@ -31,10 +31,10 @@ export class Run {
   #context: RequestContext;
 
   /**
-   * @param listening Where it listens
+   * @param listening Where it listens, as far as that is known
    * @param secure Whether what comes is encrypted
    */
-  constructor(operator: Operator, listening: Address, secure: boolean) {
+  constructor(operator: Operator, listening: Address | undefined, secure: boolean) {
     const { cooks, slots, parameters } = operator;
     this.#operator = operator;
     this.#requests = new Requests(cooks, parameters);
@@ -83,10 +83,10 @@ export class Run {
     this.#ended = true;
     this.#stopped.abort(new DOMException("The server stops", "AbortError"));
     this.#requests.sendings.end();
+    const closed = this.sockets.close(1001, "The server stops");
     // A callback that loads a built-in module is interrupted by what awaits something: its answer has yet to be counted.
     await turns();
-    const ended = Promise.all([this.sockets.close(1001, "The server stops"), this.#requests.idle()]);
-    await within(milliseconds, ended);
+    await within(milliseconds, Promise.all([closed, this.#requests.idle()]));
     this.#operator.cooks.deadlines.giveUpAll();
     this.#requests.abandon();
     this.sockets.abandon();
