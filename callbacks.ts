@@ -40,12 +40,16 @@ export interface RequestFields {
   readonly uri: string;
   /** The query, decoded. Of a name that occurs more than once, the last value. Empty without a query. */
   readonly pars: Readonly<Record<string, string>>;
-  /** Who asks: `"192.168.0.7:50112"`, `"[fe80::1]:50112"`. Behind a proxy of parameter `trustedProxies`, the address that it forwards. */
+  /**
+   * Who asks: `"192.168.0.7:50112"`, `"[fe80::1]:50112"`. Behind a proxy of parameter `trustedProxies`, the address that it forwards.
+   * On a Unix socket of `deno serve`, `"unix:"` and a number of its own.
+   */
   readonly clientAddress: string;
   /**
    * The address asked, in the form of `clientAddress`. Advisory where the server listens on all interfaces: the runtime
    * does not tell which one the request came in by, so it is the `Host` header if that is an IP address, else loopback for
-   * a client on loopback, else the address listened on.
+   * a client on loopback, else the address listened on. Where only `deno serve` knows that (on a Unix socket, and in all but the first
+   * worker of `--parallel`), the port is the one of the `Host` header.
    */
   readonly serverAddress: string;
   /**
@@ -58,16 +62,19 @@ export interface RequestFields {
   /** The body as text, decoded from UTF-8. */
   text(): Promise<string>;
   /**
-   * The body parsed as JSON.
+   * The body parsed as JSON, nested up to 1,000 deep. If the callback lets an error of it pass, the answer is 400, or 413.
    *
-   * @throws {SyntaxError} (rejects) where the body is no JSON.
+   * @throws {SyntaxError} (rejects) If the body is not JSON
+   * @throws {Error} (rejects) If it is nested deeper, or needs more than `maxBodyMemory`
    */
   // deno-lint-ignore no-explicit-any -- as `Request.json()` of the web platform
   json(): Promise<any>;
   /**
-   * The body parsed as a form, `multipart/form-data` or `application/x-www-form-urlencoded`.
+   * The body parsed as a form, `multipart/form-data` or `application/x-www-form-urlencoded`. If the callback lets an error of it pass,
+   * the answer is 400, or 413.
    *
-   * @throws {TypeError} (rejects) where the body is no form.
+   * @throws {TypeError} (rejects) If the body is not a whole form
+   * @throws {Error} (rejects) If it has more than `maxFormFields` fields and files
    */
   formData(): Promise<FormData>;
   /** Aborts when the client is gone, and when the server stops; in Deno 2 also when the answer has been delivered. */
@@ -123,9 +130,13 @@ export type HeaderValue = string | number | boolean | readonly (string | number 
  * The `response` dictionary. It starts as 404, `"Not Found"`, `""`; every further key is sent as a header, whatever its
  * letter case. The later one of two keys that differ in letter case only is sent; a key set to `undefined` is not.
  *
- * A string without a `Content-Type` is sent as `text/html; charset=utf-8` if it starts with `<` (white space in front does
- * not count), else as `text/plain; charset=utf-8`. Bytes and streams without one are sent without one, a `Blob` with its own.
- * The body is not sent where HTTP has none: with 204, 205 and 304, and to `HEAD`.
+ * A string without a `Content-Type` is sent as `text/html; charset=utf-8` if it starts with `<` (white space and a byte order mark in
+ * front do not count), else as `text/plain; charset=utf-8`; plain objects and lists as `application/json`. With these types goes
+ * `X-Content-Type-Options: nosniff`, unless the dictionary has that header. Bytes and streams without a `Content-Type` are sent without
+ * one, a `Blob` with its own. The body is not sent where HTTP has none: with 204, 205 and 304, and to `HEAD`.
+ *
+ * Header values go out as UTF-8; `Location` and `Content-Location` are percent-encoded where they need it. `Content-Length` is the
+ * server's own wherever the length of the body is known.
  */
 export interface ResponseDictionary {
   /** 200 to 599. */
@@ -170,8 +181,8 @@ export interface Callbacks {
    * answers 404 and counts a warning. Throwing, or returning what cannot be sent (an impossible status, header name or
    * header value, anything else), answers 500 without details. While absent, every request is answered 404.
    *
-   * Not every request comes this far: a body over `maxBodySize`, POST, PUT, PATCH and DELETE from pages that `origins` does not admit,
-   * and what is no HTTP are answered by the server.
+   * Not every request comes this far: the server itself answers a body over `maxBodySize`, anything but GET, HEAD and OPTIONS from pages
+   * that `origins` does not admit, and what is not HTTP.
    *
    * @example A JSON answer
    * ```ts
@@ -197,12 +208,10 @@ export interface Callbacks {
    * A WebSocket handshake has arrived, and is right. Not in the operator.
    *
    * `response` starts as 101, `"Switching Protocols"`. While `statusCode` stays so, the WebSocket is accepted; any other refuses it, and a
-   * `Response` does. The dictionary passed in decides, returned or not. Every further key is sent as a header, also with 101;
-   * `Sec-WebSocket-Protocol` picks one of the sub-protocols that the client offers. Throwing, or what cannot be sent, refuses with
-   * 500. While absent, every handshake is accepted that `origins` and `maxConnections` admit.
-   *
-   * Leave it without `async` where you can: a client that leaves in the very moment of an awaited answer may leave a file descriptor of
-   * the runtime behind.
+   * `Response` does. The dictionary passed in decides, returned or not. Every further key is sent as a header, also with 101.
+   * `Sec-WebSocket-Protocol` starts as the first sub-protocol that the client offers, if it offers any; set another one of them, or delete
+   * the key to pick none. Throwing, or what cannot be sent, refuses with 500. While absent, every handshake is accepted that `origins` and
+   * `maxConnections` admit.
    *
    * @example A password for the panel's socket
    * ```ts

@@ -96,28 +96,33 @@ export interface WebServerParameters {
    */
   readonly watch: boolean;
   /**
-   * Which web pages may open a WebSocket or send POST, PUT, PATCH and DELETE: `"same"` those that come from the host and port they ask,
-   * `"any"` all, or a list of origins, such as `["http://192.168.0.7:8080"]`. Others get 403. Requests without an `Origin` header, which
-   * are not from web pages, always may.
+   * Which web pages may open a WebSocket or send anything but GET, HEAD and OPTIONS. Others get 403, and a warning names what would
+   * admit them. Requests without an `Origin` header, which do not come from web pages, are always admitted.
+   *
+   * - `"same"`: pages from the host and port they ask, over https if `secure`. The loopback names `localhost`, `127.0.0.1` and `[::1]`
+   *   count as one host. `Origin: file://`, which no web page can send, is admitted: ESP32 libraries, Electron and Cordova send it.
+   * - a list of origins, such as `["same", "http://192.168.0.7:8080", "app://panel"]`, as browsers write them: in lower case, without
+   *   a default port and a path.
+   * - `"any"`: all.
    *
    * @default {"same"}
    */
   readonly origins: "same" | "any" | readonly string[];
   /**
-   * IP addresses of proxies whose `X-Forwarded-For` header is believed: `clientAddress` has the address forwarded, with the port
+   * IP addresses of proxies whose `X-Forwarded-For` header is trusted: `clientAddress` has the address forwarded, with the port
    * of the proxy's connection.
    *
    * @default {[]}
    */
   readonly trustedProxies: readonly string[];
   /**
-   * The largest request body, in bytes. Larger ones get 413 without being read whole, and their connection is dropped.
+   * The largest request body, in bytes. Larger ones get 413, and are not kept.
    *
    * @default {16777216}
    */
   readonly maxBodySize: number;
   /**
-   * The most memory for all request bodies held at once, in bytes. A body that would go over it gets 503.
+   * The most memory for all request bodies held at once, in bytes, counted as they arrive. A body that would go over it gets 503.
    *
    * @default {268435456}
    */
@@ -136,8 +141,8 @@ export interface WebServerParameters {
    */
   readonly body: "buffer" | "stream";
   /**
-   * Seconds to receive a body, or else 408, and for an async callback to settle, or else 503; a WebSocket callback is given up
-   * and the next one runs. 0 is no limit.
+   * Seconds that a body may make no progress (408), and that an async callback may take (503; a WebSocket callback is abandoned, and the
+   * next one runs). A body that comes slowly is not cut as long as it brings 512 bytes a second on average. 0 is no limit.
    *
    * @default {60}
    */
@@ -157,15 +162,16 @@ export interface WebServerParameters {
    */
   readonly maxMessageSize: number;
   /**
-   * Bytes that may wait for one WebSocket client. While more waits to be sent to it, sends are refused; when more waits to be handled
-   * from it, it is closed with 1008.
+   * Bytes that may wait for one WebSocket client; each message counts 1,024 bytes more than its data, which is what it costs. While more
+   * waits to be sent to it, sends are refused. When more waits for an async callback to handle it, the client is closed with 1008; one
+   * message of `maxMessageSize` may always wait.
    *
    * @default {4194304}
    */
   readonly maxBufferedAmount: number;
   /**
-   * Seconds, 0 to 3600, after which a WebSocket peer is given up that answers no ping, or takes nothing of what waits for it. 0 is never.
-   * New connections get it.
+   * Seconds, 0 to 3600, after which a client is dropped: a WebSocket client that answers no ping, and any client that reads nothing of
+   * what is sent to it. 0 is never. New WebSockets get it.
    *
    * @default {30}
    */

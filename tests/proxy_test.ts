@@ -120,13 +120,14 @@ function send(connection: Deno.Conn, text: string): Promise<number> {
 }
 
 /** All that comes until the other side closes, in whatever way. */
-async function received(connection: Deno.Conn): Promise<string> {
+async function received(connection: Deno.Conn, onData = () => {}): Promise<string> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(65536);
   let text = "";
   try {
     for (let read = await connection.read(buffer); read !== null; read = await connection.read(buffer)) {
       text += decoder.decode(buffer.subarray(0, read), { stream: true });
+      onData();
     }
   } catch {
     // A reset is an end too.
@@ -282,7 +283,9 @@ proxied("the proxy admits a hundred connections of one address, and others meanw
     () => Deno.connect({ hostname: "127.0.0.1", port: proxy.https }).catch(() => undefined),
   );
   const connections = (await Promise.all(tries)).filter((connection) => connection !== undefined);
-  if (connections.length === tries.length) assertEquals(await Promise.any(connections.map(received)), "");
+  if (connections.length === tries.length) {
+    assertEquals(await Promise.any(connections.map((connection) => received(connection))), "");
+  }
   assertMatch(await proxy.curl("127.0.0.1", "/"), /^curl: /);
   assertMatch(await proxy.curl("127.0.0.9", "/"), /^127\.0\.0\.9:/);
   for (const connection of connections) connection.close();
@@ -321,4 +324,60 @@ proxied("the proxy refuses names that are not its own, and bodies announced as t
   );
   assertMatch(await received(connection), /^HTTP\/1\.1 413 /);
   assert(seen.length === 0);
+});
+
+/** Sends chunks until this many bytes are sent, or the other side takes no more; how many were taken. */
+async function flood(
+  connection: Deno.Conn,
+  chunk: string,
+  most: number,
+  onSent = (_bytes: number) => {},
+): Promise<number> {
+  const bytes = new TextEncoder().encode(chunk.replaceAll("\n", "\r\n").repeat(Math.ceil(65536 / chunk.length)));
+  let sent = 0;
+  try {
+    while (sent < most) {
+      const written = await connection.write(bytes);
+      sent += written;
+      onSent(written);
+    }
+  } catch {
+    // It was cut.
+  }
+  return sent;
+}
+
+proxied("the proxy cuts a body with trailers without end, and the server never hears of it", async () => {
+  const { seen, callbacks } = counting();
+  await using proxy = await behindProxy(callbacks);
+  using connection = await proxy.tls();
+  const answer = received(connection);
+  await send(connection, "POST / HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n1\nx\n0\n");
+  assert(await flood(connection, "X-Trailer: more\n", 64 * 1024 * 1024) < 64 * 1024 * 1024);
+  assertMatch(await answer, /^(HTTP\/1\.1 40\d |$)/);
+  assertEquals(seen, []);
+});
+
+proxied("the proxy takes little of what a client sends while its answer is on its way", async () => {
+  const waiting = new Promise<never>(() => {});
+  await using proxy = await behindProxy({ onHTTPRequest: () => waiting, onError: () => {} }, { requestTimeout: 1 });
+  const connection = await proxy.tls();
+  let sent = 0;
+  const answered = deferred();
+  const flooding = flood(connection, "GET / HTTP/1.1\nHost: localhost\n\n", 64 * 1024 * 1024, (bytes) => sent += bytes);
+  const reading = received(connection, () => answered.resolve());
+  await answered.promise;
+  assert(sent < 16 * 1024 * 1024, String(sent));
+  connection.close();
+  await Promise.all([flooding, reading]);
+});
+
+proxied("the proxy cuts a GET whose body has no end", async () => {
+  const { callbacks } = counting();
+  await using proxy = await behindProxy(callbacks);
+  using connection = await proxy.tls();
+  const answer = received(connection);
+  await send(connection, "GET / HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n");
+  assert(await flood(connection, `1000\n${"x".repeat(4096)}\n`, 256 * 1024 * 1024) < 256 * 1024 * 1024);
+  await answer;
 });
