@@ -101,8 +101,7 @@ export interface WebServerParameters {
    *
    * - `"same"`: pages from the host and port they ask, over https if `secure`. The loopback names `localhost`, `127.0.0.1` and `[::1]`
    *   count as one host. `Origin: file://`, which no web page can send, is admitted: ESP32 libraries, Electron and Cordova send it.
-   * - a list of origins, such as `["same", "http://192.168.0.7:8080", "app://panel"]`, as browsers write them: in lower case, without
-   *   a default port and a path.
+   * - a list of `"same"` and origins, such as `["same", "http://192.168.0.7:8080", "app://panel"]`: in lower case, without a path.
    * - `"any"`: all.
    *
    * @default {"same"}
