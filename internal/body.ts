@@ -13,8 +13,12 @@ type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory" | "maxFo
 
 /** Bytes a second that a body must bring on average once `requestTimeout` is over: slow is not dead, but a drop now and then is. */
 const LOWEST_RATE = 512;
-/** Chunks of a body of unknown length that may be of any size; further ones are of `AVERAGE_CHUNK` bytes on average at least. */
+/**
+ * Chunks of a body that may be of any size. Each further one counts as memory beside its data and, if the length of the body is unknown, has
+ * `AVERAGE_CHUNK` bytes on average at least.
+ */
 const FREE_CHUNKS = 1024;
+const CHUNK_COST = 256;
 const AVERAGE_CHUNK = 256;
 /** Chunks below this size, in bytes, may come faster than the event loop turns: after so many, others have their turn. */
 const SMALL_CHUNK = 4096;
@@ -25,9 +29,6 @@ const CHUNKS_PER_TURN = 64;
  */
 const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
-/** Bytes to start with for a body. */
-const FIRST = 16 * 1024;
-
 const NOT_WHOLE = "The body did not arrive whole";
 
 /** Memory for all bodies of a server. */
@@ -149,8 +150,7 @@ export class RequestBody {
 
   /** Gives back the memory that it took. */
   release(): void {
-    this.#context.memory.release(this.#claimed);
-    this.#claimed = 0;
+    this.#release(this.#claimed);
   }
 
   /** The answer to a request whose body is not taken, or not to its end. The rest is dropped. */
@@ -163,6 +163,11 @@ export class RequestBody {
   #claim(bytes: number): void {
     this.#context.memory.claim(bytes, this.#limits);
     this.#claimed += bytes;
+  }
+
+  #release(bytes: number): void {
+    this.#context.memory.release(bytes);
+    this.#claimed -= bytes;
   }
 
   /** The reader. It is several times as fast as `Request.bytes()`, and can be left. */
@@ -234,15 +239,14 @@ export class RequestBody {
 
   async #collect(): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#used) throw new TypeError("Cannot read the body: it was read as a stream");
-    let data = new Uint8Array(Math.min(this.#length ?? FIRST, FIRST));
-    let size = 0;
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
     for (let chunk = await this.#read(); chunk !== undefined; chunk = await this.#read()) {
-      this.#claim(chunk.length);
-      if (size + chunk.length > data.length) data = grown(data, size + chunk.length, this.#length);
-      data.set(chunk, size);
-      size += chunk.length;
+      chunks.push(chunk);
+      this.#claim(chunk.length + (chunks.length > FREE_CHUNKS ? CHUNK_COST : 0));
     }
-    return size === data.length ? data : data.slice(0, size);
+    const data = joined(chunks);
+    this.#release(Math.max(0, chunks.length - FREE_CHUNKS) * CHUNK_COST);
+    return data;
   }
 
   /**
@@ -268,11 +272,16 @@ export class RequestBody {
   }
 }
 
-/** Grows with what has arrived, not with what is announced. */
-function grown(data: Uint8Array<ArrayBuffer>, size: number, length = Infinity): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(size, Math.min(2 * data.length, length)));
-  larger.set(data);
-  return larger;
+function joined(chunks: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const [first] = chunks;
+  if (chunks.length === 1 && first!.length === first!.buffer.byteLength) return first!;
+  const data = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    data.set(chunk, at);
+    at += chunk.length;
+  }
+  return data;
 }
 
 /** The body of a Fetch `Request`, also after `bound()`. */
