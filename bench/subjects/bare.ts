@@ -1,12 +1,11 @@
 /** The measure of the others: a handler of `Deno.serve` that does no more than the case asks for. */
 
-import { folder, HTML, IDLE_TIMEOUT, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { folder, HTML, HTML_HEADERS, IDLE_TIMEOUT, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
 
 // The handlers have two arguments, since fewer let the runtime cut corners.
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
-const template: Handler = (_request, _info) =>
-  new Response(HTML, { headers: { "content-type": "text/html; charset=utf-8" } });
+const template: Handler = (_request, _info) => new Response(HTML, { headers: HTML_HEADERS });
 
 /** Upgrades, and attaches the handlers of messages. */
 function sockets(onmessage: (socket: WebSocket, data: string | ArrayBuffer) => void): Handler {

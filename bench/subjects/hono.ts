@@ -1,11 +1,11 @@
 /** Hono on `Deno.serve`. */
 
 import { type Context, Hono } from "hono";
-import { folder, HTML, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { folder, HTML, HTML_HEADERS, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
 
 type Handler = (c: Context) => Response | Promise<Response>;
 
-const template: Handler = (c) => c.body(HTML, 200, { "content-type": "text/html; charset=utf-8" });
+const template: Handler = (c) => c.body(HTML, 200, HTML_HEADERS);
 
 const handlers: Record<string, () => Handler | Promise<Handler>> = {
   template: () => template,

@@ -16,11 +16,12 @@ const HTML = "<b>TouchDesigner: </b>webserver1";
 const MEBIBYTE = new Uint8Array(1 << 20).fill(0x78);
 
 /** Answers with bytes or a text, with their length, as the others do. */
-function send(response, type, body) {
-  response.writeHead(200, { "content-type": type, "content-length": body.length }).end(body);
+function send(response, type, body, headers = {}) {
+  response.writeHead(200, { "content-type": type, "content-length": body.length, ...headers }).end(body);
 }
 
-const template = (_request, response) => send(response, "text/html; charset=utf-8", HTML);
+const template = (_request, response) =>
+  send(response, "text/html; charset=utf-8", HTML, { "x-content-type-options": "nosniff" });
 
 /** A listener that is async: what a client cuts off is no reason to end. */
 const quietly = (listener) => (request, response) => void listener(request, response).catch(() => {});

@@ -16,8 +16,9 @@ export async function subject(port: number): Promise<void> {
 /** The case to serve. */
 export const [name = "template", folder = "."] = Deno.args;
 
-/** The same bytes for all: what the template answers. */
+/** The same bytes for all: what the template answers, with its headers. */
 export const HTML = "<b>TouchDesigner: </b>webserver1";
+export const HTML_HEADERS = { "content-type": "text/html; charset=utf-8", "x-content-type-options": "nosniff" };
 /** The download. */
 export const MEBIBYTE: Uint8Array<ArrayBuffer> = new Uint8Array(1 << 20).fill(0x78);
 
