@@ -1,4 +1,4 @@
-// deno run --allow-net --allow-sys=networkInterfaces,hostname --allow-read=key.pem,certificate.pem --allow-write=key.pem,certificate.pem examples/secure.ts
+// deno run --lock=examples/deno.lock --allow-net --allow-sys=networkInterfaces,hostname --allow-read=key.pem,certificate.pem --allow-write=key.pem,certificate.pem examples/secure.ts
 
 /**
  * https, which browsers demand before a page may use camera, microphone or motion sensors. The certificate is made here for

@@ -1,4 +1,4 @@
-// deno run --allow-net examples/monitor/main.ts
+// deno run --lock=examples/deno.lock --allow-net examples/monitor/main.ts
 
 import { type Callbacks, WebServer } from "@webserver-dat/server";
 import { randomPassword } from "../pages/password.ts";

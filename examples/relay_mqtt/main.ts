@@ -1,4 +1,4 @@
-// deno run --allow-net --allow-env=MQTT_URL,MQTT_USERNAME,MQTT_PASSWORD,MQTT_TOPIC --ignore-env examples/relay_mqtt/main.ts
+// deno run --lock=examples/deno.lock --allow-net --allow-env=MQTT_URL,MQTT_USERNAME,MQTT_PASSWORD,MQTT_TOPIC --ignore-env examples/relay_mqtt/main.ts
 
 /**
  * Servers on many machines, joined by an MQTT broker: whatever a client sends to a room reaches every client of that room

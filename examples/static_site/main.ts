@@ -1,4 +1,4 @@
-// deno run --allow-net --ignore-env --allow-read=examples/static_site/site examples/static_site/main.ts
+// deno run --lock=examples/deno.lock --allow-net --ignore-env --allow-read=examples/static_site/site examples/static_site/main.ts
 
 /**
  * A folder as a web site: `index.html` of each folder, types by the extension, revalidation by ETag, and ranges, without which

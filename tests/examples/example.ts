@@ -20,7 +20,9 @@ const ROOT = new URL("../../", import.meta.url);
  */
 export async function example(file: string, more: string[] = [], folder: string | URL = ROOT): Promise<Example> {
   const [firstLine] = (await Deno.readTextFile(new URL(file, ROOT))).split("\n");
-  const flags = /^\/\/ deno run (.*) examples\//.exec(firstLine!)?.[1]?.split(" ");
+  const flags = /^\/\/ deno run (.*) examples\//.exec(firstLine!)?.[1]?.split(" ").filter((flag) =>
+    !flag.startsWith("--lock=")
+  );
   if (flags === undefined) throw new Error(`The first line of "${file}" is no command: "${firstLine}"`);
   const program = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(
