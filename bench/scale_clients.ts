@@ -7,7 +7,7 @@
  * - `pace SECONDS`: one client sends ten messages a second: `{ p50, p99 }`, milliseconds from the call of send to each client
  */
 
-import { WebSocket as NodeWebSocket } from "ws";
+import { WebSocket as NodeWebSocket } from "npm:ws@8.23.0";
 
 const urls = Deno.args;
 /** Of the size of a control message. */

@@ -1,6 +1,6 @@
 /** Who is measured: programs in `subjects/`, each in a process of its own. */
 
-import { generate } from "selfsigned";
+import { generate } from "npm:selfsigned@5.5.0";
 import { Process } from "./process.ts";
 
 /** The measure of the others first, then this server. */
@@ -46,7 +46,13 @@ export interface Running {
 /** Starts a subject, to serve what its program has under that name. */
 export async function start(subject: Subject, name: string, folder: string): Promise<Running> {
   const process = subject === "node:http" || subject === "ws"
-    ? new Process("node", ["--expose-gc", here("subjects/node.mjs"), name, folder, import.meta.resolve("ws")])
+    ? new Process("node", [
+      "--expose-gc",
+      here("subjects/node.mjs"),
+      name,
+      folder,
+      import.meta.resolve("npm:ws@8.23.0"),
+    ])
     : new Process(Deno.execPath(), [
       "run",
       "--quiet",

@@ -13,7 +13,7 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { generate } from "selfsigned";
+import { generate } from "npm:selfsigned@5.5.0";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
 
 const KEY = "key.pem";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { Buffer } from "node:buffer";
 import { authenticateBasic, challenge } from "../auth.ts";
 

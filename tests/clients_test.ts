@@ -1,7 +1,7 @@
 /** Other people's WebSocket clients: Chromium, npm `ws`, Python's `websockets`. */
 
 import { assertEquals } from "@std/assert";
-import WS from "ws";
+import WS from "npm:ws@8.23.0";
 import type { Callbacks } from "../mod.ts";
 import { pageTest } from "./examples/browser.ts";
 import { deferred, running } from "./helpers.ts";

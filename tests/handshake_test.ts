@@ -1,7 +1,7 @@
 /** The WebSocket handshake: what is refused before it is accepted, by the server and by `onWebSocketRequest`. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import WS from "ws";
+import WS from "npm:ws@8.23.0";
 import { connect, deferred, disconnect, printed, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
 import { HANDSHAKE, handshake, RawWebSocket, reset } from "./raw_websocket.ts";

@@ -1,8 +1,8 @@
 /** The proxy configuration of examples/proxy: a real HAProxy in front of a running server, attacked. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { generate } from "selfsigned";
-import NodeWebSocket from "ws";
+import { generate } from "npm:selfsigned@5.5.0";
+import NodeWebSocket from "npm:ws@8.23.0";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { deferred } from "./helpers.ts";
 

@@ -9,7 +9,7 @@
  * wrong or does not come within 30 seconds, or if it cannot be opened for longer than ten seconds.
  */
 
-import { WebSocket } from "ws";
+import { WebSocket } from "npm:ws@8.23.0";
 import { lines } from "../process.ts";
 import { HTTPClient, Refused } from "./http_client.ts";
 

@@ -1,6 +1,6 @@
 /** crossws on `Deno.serve`. */
 
-import crossws, { type DenoOptions } from "crossws/adapters/deno";
+import crossws, { type DenoOptions } from "npm:crossws@0.4.17/adapters/deno";
 import { IDLE_TIMEOUT, name, subject } from "./subject.ts";
 
 const hooks: Record<string, NonNullable<DenoOptions["hooks"]>> = {

@@ -1,6 +1,6 @@
 /** Hono on `Deno.serve`. */
 
-import { type Context, Hono } from "hono";
+import { type Context, Hono } from "npm:hono@4.13.19";
 import { folder, HTML, HTML_HEADERS, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
 
 type Handler = (c: Context) => Response | Promise<Response>;

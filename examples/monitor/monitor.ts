@@ -7,8 +7,8 @@
 
 import { authenticateBasic, type Callbacks, challenge, type UserPasswords, WebServer } from "@webserver-dat/server";
 import type { ParameterChange } from "@webserver-dat/server";
-import chart from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
-import chartStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
+import chart from "npm:uplot@1.6.32/dist/uPlot.iife.min.js" with { type: "text" };
+import chartStyle from "npm:uplot@1.6.32/dist/uPlot.min.css" with { type: "text" };
 import { pages } from "../pages/pages.ts";
 import { randomPassword } from "../pages/password.ts";
 import { Incidents } from "./incidents.ts";

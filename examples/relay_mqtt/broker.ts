@@ -10,7 +10,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import mqtt, { type IPublishPacket, type MqttClient } from "mqtt";
+import mqtt, { type IPublishPacket, type MqttClient } from "npm:mqtt@5.16.0";
 
 /** Milliseconds between two tries to reach the broker. */
 const RETRY = 1_000;

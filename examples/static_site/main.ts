@@ -10,7 +10,7 @@
 
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import sendFile from "@fastify/send";
+import sendFile from "npm:@fastify/send@4.2.1";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
 
 /** The folder. Files whose names start with a dot are not served. */

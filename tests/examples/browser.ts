@@ -1,8 +1,8 @@
 /** Chromium for the tests of pages: one for each test, closed with all that it started. */
 
 import { assertEquals } from "@std/assert";
-import { chromium } from "playwright-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { chromium } from "npm:playwright-core@1.65.1";
+import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
 
 /** A phone, and a desktop. */
 export const PHONE = { width: 390, height: 844 };

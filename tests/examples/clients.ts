@@ -10,7 +10,7 @@
  * - `{ report: true }` says `{ received: { GROUP: { MESSAGE: [least, most] } } }`: how many times a client of the group has it.
  */
 
-import { WebSocket } from "ws";
+import { WebSocket } from "npm:ws@8.23.0";
 
 const [url, count] = [Deno.args[0]!, Number(Deno.args[1])];
 

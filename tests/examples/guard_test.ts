@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import { WebSocket } from "ws";
+import { WebSocket } from "npm:ws@8.23.0";
 import { looksRight, pageTest } from "./browser.ts";
 import { example } from "./example.ts";
 

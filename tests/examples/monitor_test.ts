@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
-import Client from "ws";
+import Client from "npm:ws@8.23.0";
 import { monitor, monitored, type MonitorOptions } from "../../examples/monitor/monitor.ts";
 import { Samples } from "../../examples/monitor/page/charts.js";
 import { connect, deferred, disconnect, once, printed, raw } from "../helpers.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
-import mqtt from "mqtt";
+import mqtt from "npm:mqtt@5.16.0";
 import { Broker } from "../../examples/relay_mqtt/broker.ts";
 import { connect, deferred, disconnect, once, printed, raw } from "../helpers.ts";
 import { testWith } from "../programs.ts";

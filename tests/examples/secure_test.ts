@@ -1,7 +1,7 @@
 /** The certificate of examples/secure.ts: made, trusted, kept and renewed. */
 
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { generate } from "selfsigned";
+import { generate } from "npm:selfsigned@5.5.0";
 import { example } from "./example.ts";
 
 /** A folder of its own for each test, in which the example keeps its files. */
