@@ -81,7 +81,8 @@ export interface RequestFields {
   readonly signal: AbortSignal;
   /**
    * The Fetch `Request` underneath. Its body is already taken: it is `data`, unless parameter `body` is `"stream"`, when it is to be read
-   * from here, or by `text()`, `json()` or `formData()`.
+   * from here, or by `text()`, `json()` or `formData()`. The limits hold for what is read by it: a new `Request` made of it, as by
+   * `fetch(raw)`, goes past them, so hand on `raw.body`.
    */
   readonly raw: Request;
 }
@@ -175,7 +176,7 @@ export type HTTPAnswer = Partial<ResponseDictionary> | Response | void;
  */
 export interface Callbacks {
   /**
-   * A request has arrived, with its whole body.
+   * A request has arrived, with its whole body unless parameter `body` is `"stream"`.
    *
    * Return `response`, or another dictionary, or a `Response` (for files, streams, server-sent events). Returning nothing
    * answers 404 and counts a warning. Throwing, or returning what cannot be sent (an impossible status, header name or
@@ -210,7 +211,7 @@ export interface Callbacks {
    * `response` starts as 101, `"Switching Protocols"`. While `statusCode` stays so, the WebSocket is accepted; any other refuses it, and a
    * `Response` does. The dictionary passed in decides, returned or not. Every further key is sent as a header, also with 101.
    * `Sec-WebSocket-Protocol` starts as the first sub-protocol that the client offers, if it offers any; set another one of them, or delete
-   * the key to pick none. Throwing, or what cannot be sent, refuses with 500. While absent, every handshake is accepted that `origins` and
+   * that key of the dictionary passed in to pick none. Throwing, or what cannot be sent, refuses with 500. While absent, every handshake is accepted that `origins` and
    * `maxConnections` admit.
    *
    * @example A password for the panel's socket
@@ -267,7 +268,8 @@ export interface Callbacks {
 
   /**
    * A text message has arrived, whole. Larger ones than `maxMessageSize` do not: they close the connection with 1009. Messages that
-   * come faster than an async callback settles wait, up to `maxBufferedAmount`; beyond, the connection is closed with 1008.
+   * come faster than an async callback settles wait, up to `maxBufferedAmount` or one message of `maxMessageSize`; beyond, the connection
+   * is closed with 1008.
    *
    * @example To everyone else
    * ```ts

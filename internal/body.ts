@@ -30,6 +30,7 @@ const CHUNKS_PER_TURN = 64;
 const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body did not arrive whole";
+const ANSWERED = "The request was refused, so its body is not read on";
 
 /** Memory for all bodies of a server. */
 export class BodyMemory {
@@ -77,6 +78,14 @@ export class RequestBody {
   #ended = false;
   #stalled = false;
   #claimed = 0;
+  /** Reads of the whole body that are under way. */
+  #readings = 0;
+  /** The answer was given. */
+  #released = false;
+  /** The request was refused: what is left of the body is dropped. */
+  #refused = false;
+  /** A read failed, so the callback cannot read on. */
+  #failed = false;
   #bytes: Promise<Uint8Array<ArrayBuffer>> | undefined;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
@@ -108,7 +117,7 @@ export class RequestBody {
 
   /** The whole body. Counts as memory in use until `release()`. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#bytes ??= this.#collect();
+    return this.#bytes ??= this.#counted(() => this.#collect());
   }
 
   async text(): Promise<string> {
@@ -116,7 +125,7 @@ export class RequestBody {
   }
 
   async json(): Promise<unknown> {
-    return parseJSON(await this.bytes(), (bytes) => this.#claim(bytes));
+    return await this.#counted(async () => parseJSON(await this.bytes(), (bytes) => this.#claim(bytes)));
   }
 
   async formData(): Promise<FormData> {
@@ -130,6 +139,7 @@ export class RequestBody {
   /** The body as a stream, which ends in an error if it goes over a limit. Null if there is none. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     if (this.#open() === undefined) return null;
+    if (this.#bytes) throw new TypeError("Cannot read the body as a stream: it was read whole");
     return this.#stream ??= new ReadableStream({
       pull: async (controller) => {
         const chunk = await this.#read();
@@ -148,16 +158,30 @@ export class RequestBody {
     return this.#used;
   }
 
-  /** Gives back the memory that it took. */
+  /** The answer is given: the memory is given back, as soon as nothing reads the body any more. */
   release(): void {
-    this.#release(this.#claimed);
+    this.#released = true;
+    if (this.#readings === 0) this.#release(this.#claimed);
+    if (this.#failed && !this.#refused) void this.#drop(false);
   }
 
   /** The answer to a request whose body is not taken, or not to its end. The rest is dropped. */
   refuse(status: number, detail?: string): Response {
+    const drops = !this.#refused;
+    this.#refused = true;
     this.release();
-    if (!this.#ended && !this.#stalled && !this.isEmpty) void this.#drop(status === 408);
+    if (drops) void this.#drop(status === 408);
     return refusal(status, detail);
+  }
+
+  /** Does something for which memory is claimed. It is given back at the end if the answer was given meanwhile. */
+  async #counted<Value>(work: () => Promise<Value>): Promise<Value> {
+    this.#readings++;
+    try {
+      return await work();
+    } finally {
+      if (--this.#readings === 0 && this.#released) this.#release(this.#claimed);
+    }
   }
 
   #claim(bytes: number): void {
@@ -220,7 +244,18 @@ export class RequestBody {
   /** The next chunk within the limits, or undefined at the end. */
   async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     this.#used = true;
-    const chunk = await this.#next();
+    try {
+      return this.#checked(this.#refused ? undefined : await this.#next());
+    } catch (error) {
+      this.#failed = true;
+      // The answer is on its way, perhaps with this body in it, and nobody reads on.
+      if (this.#released && !this.#refused) void this.#open()?.cancel().catch(() => {});
+      throw error;
+    }
+  }
+
+  #checked(chunk: Uint8Array<ArrayBuffer> | undefined): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#refused) throw new Error(ANSWERED);
     if (chunk === undefined) return undefined;
     const error = this.#sizeError(this.#size);
     if (error) throw error;
@@ -254,6 +289,8 @@ export class RequestBody {
    * to the reader; otherwise it would read on without limit.
    */
   async #drop(atOnce: boolean): Promise<void> {
+    this.#refused = true;
+    if (this.#ended || this.#stalled || this.isEmpty) return;
     const answered = this.#context.info?.completed.catch(() => {});
     const reader = this.#open();
     try {

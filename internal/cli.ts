@@ -38,7 +38,7 @@ const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server o
   --log                      a line for each request
   --help, --version
 
-Ctrl-C stops it, and so does closing its terminal. SIGUSR1 restarts it, with callbacks and
+Ctrl-C stops it, and so does closing its terminal. SIGUSR2 restarts it, with callbacks and
 certificate read again.
 `;
 
@@ -130,8 +130,8 @@ async function parametersOf(values: Values): Promise<ParameterChange> {
 
 /** Stops the server, and ends the process: a connection that Deno cannot close would keep it. */
 async function end(server: WebServer): Promise<void> {
-  // Without its port, it had not come back.
-  const code = server.active ? 0 : COULD_NOT_START;
+  // It has lost its port, and could not get it back.
+  const code = server.parameters.active && server.address === undefined ? COULD_NOT_START : 0;
   await server.stop().catch(() => {});
   await flushConsole(FLUSH);
   Deno.exit(code);
@@ -146,12 +146,13 @@ function heedSignals(server: WebServer): void {
     end(server);
   };
   if (!windows) {
-    const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((file) => file.isTerminal());
-    // Without a terminal, as under nohup, it has nothing to say.
-    if (hasTerminal) stopping.push("SIGHUP");
+    // Outside of Linux, nohup leaves the terminal as standard input.
+    const files = Deno.build.os === "linux" ? [Deno.stdin, Deno.stdout, Deno.stderr] : [Deno.stdout, Deno.stderr];
+    // Without a terminal, as under nohup, SIGHUP means nothing.
+    if (files.some((file) => file.isTerminal())) stopping.push("SIGHUP");
     else Deno.addSignalListener("SIGHUP", () => {});
-    // The server reports why it cannot.
-    Deno.addSignalListener("SIGUSR1", () => void server.restart().catch(() => {}));
+    // The server reports why it cannot. SIGUSR1 would open Deno's inspector to everybody on this machine.
+    Deno.addSignalListener("SIGUSR2", () => void server.restart().catch(() => {}));
   }
   for (const signal of stopping) Deno.addSignalListener(signal, stop);
 }

@@ -37,9 +37,9 @@ class Lines {
   }
 
   print(line: string): void {
-    if (this.#waiting.length + line.length > MAX_WAITING) this.#dropped++;
+    if (this.#waiting !== "" && this.#waiting.length + line.length > MAX_WAITING) this.#dropped++;
     else this.#waiting += `${line}\n`;
-    this.#writing ??= this.#write().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#write();
   }
 
   /** Resolves when nothing waits. */
@@ -58,11 +58,11 @@ class Lines {
         // There is nowhere left to say so.
       }
       if (this.#dropped > 0) {
-        this.#waiting =
-          `... ${this.#dropped} lines were dropped, since the output was not read in time\n${this.#waiting}`;
+        this.#waiting = `... dropped, since the output was not read in time: ${this.#dropped} lines\n${this.#waiting}`;
         this.#dropped = 0;
       }
     }
+    this.#writing = undefined;
   }
 }
 

@@ -3,6 +3,7 @@
 import type { Address } from "./address.ts";
 import { keepFreedMemory } from "./allocator.ts";
 import { flushConsole } from "./console.ts";
+import { faultOf } from "./bad_request.ts";
 import type { Cooks } from "./cook.ts";
 import { surviveLongTexts } from "./deno.ts";
 import {
@@ -56,7 +57,7 @@ export class Lifecycle {
   #transitions: Promise<unknown> = Promise.resolve();
   /** Milliseconds to wait before the next change: the last ones failed. */
   #pause = 0;
-  /** The server lost its port, and tries to get it back. `active` stays on. */
+  /** The server lost its port, and tries to get it back: the parameter `active` is on, and the server is not active. */
   #comeback: { readonly port: number; timer: ReturnType<typeof setTimeout> } | undefined;
   /** Under `deno serve`: a callbacks module is on its way. */
   #loading: Promise<void> | undefined;
@@ -308,7 +309,12 @@ export class Lifecycle {
       onError: (error) => {
         if (error instanceof Stalled) {
           this.#cooks.warn("stalled", `${error.message}, and is dropped: see parameter "idleTimeout"`);
-        } else this.#cooks.report(error, "onHTTPRequest");
+          return refusal(500);
+        }
+        // Of a body that a callback sends back as it comes.
+        const fault = faultOf(error);
+        if (fault) return refusal(fault.status, fault.detail);
+        this.#cooks.report(error, "onHTTPRequest");
         return refusal(500);
       },
       onEnd: (error) => this.#cooks.report(error, "start"),
@@ -379,7 +385,7 @@ function sleep(milliseconds: number): Promise<void> {
 }
 
 /** The error of a server that could not go back to the port it had. */
-function lost(error: unknown): unknown {
-  if (error instanceof Error) error.message += ". Until then the server tries again by itself; stop() ends that";
-  return error;
+function lost(cause: unknown): Error {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`${detail}. The server has lost its port and tries to listen again; stop() ends that`, { cause });
 }

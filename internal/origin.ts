@@ -50,10 +50,15 @@ export function originObjection(
   const list = typeof origins === "string" ? [origins] : origins;
   if (list.some((item) => item === origin || canonicalOrigin(item) === origin)) return undefined;
   if (list.includes("same") && isSame(origin, authorityOf(request) ?? "", secure)) return undefined;
-  const shown = canonicalOrigin(origin) === origin ? `"${origin}"` : undefined;
-  const remedy = shown === undefined
-    ? "its origin is malformed"
-    : `to admit it, add ${shown} to the list of parameter "origins"`;
-  cooks.warn("origin", `A web page of ${shown ?? "a malformed origin"} is refused: ${remedy}`);
-  return `Web pages of ${shown ?? "a malformed origin"} are not admitted: ${remedy}`;
+  const page = `A web page of ${canonicalOrigin(origin) === origin ? `"${origin}"` : "a malformed origin"}`;
+  const remedy = remedyFor(origin, list);
+  cooks.warn("origin", `${page} is refused: ${remedy}`);
+  return `${page} is not admitted: ${remedy}`;
+}
+
+/** What the person at this end can do. */
+function remedyFor(origin: string, list: readonly string[]): string {
+  if (origin === "null") return "it is a file or a sandboxed frame; let this server serve it";
+  if (canonicalOrigin(origin) !== origin) return "only a client that is not a browser sends that";
+  return `to admit it, set parameter "origins" to ${JSON.stringify([...list, origin])}`;
 }

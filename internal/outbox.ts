@@ -13,6 +13,8 @@ const BATCH = 256;
  * too is never affected.
  */
 const EMPTY_PER_LOOK = 32;
+/** Bytes a second: the socket tells of a message when all of it is sent, so a large one has the time that this rate takes. */
+const LOWEST_RATE = 64 * 1024;
 
 interface Batch {
   messages: number;
@@ -37,6 +39,8 @@ export class Outbox {
   /** Bytes that waited then, and that have been added since. */
   #unsent = 0;
   #added = 0;
+  /** Bytes of the largest message since nothing waited. */
+  #largest = 0;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -57,11 +61,12 @@ export class Outbox {
     return true;
   }
 
-  /** Whether the client has taken nothing of what waits for some milliseconds. */
+  /** Whether the client has taken nothing of what waits for some milliseconds, and those that a large message takes. */
   isStuck(now: number, timeout: number): boolean {
     const unsent = this.bytes;
     if (unsent === 0) {
       this.#since = undefined;
+      this.#largest = 0;
       if (this.#empty > 0) this.#empty = Math.max(0, this.#empty - EMPTY_PER_LOOK);
       return false;
     }
@@ -71,7 +76,7 @@ export class Outbox {
       this.#unsent = unsent;
       this.#added = 0;
     }
-    return timeout > 0 && now - this.#since >= timeout;
+    return timeout > 0 && now - this.#since >= timeout + this.#largest / LOWEST_RATE * 1000;
   }
 
   #count(data: Message): void {
@@ -79,6 +84,7 @@ export class Outbox {
     this.#cost += MESSAGE_COST + (typeof data === "string" ? least * 3 : least);
     this.#empty = least === 0 ? this.#empty + 1 : 0;
     this.#bytes += least;
+    this.#largest = Math.max(this.#largest, least);
     if (++this.#messages < BATCH) return;
     (this.#batches ??= []).push({ messages: this.#messages, bytes: this.#bytes });
     this.#messages = this.#bytes = 0;

@@ -170,7 +170,8 @@ export interface WebServerParameters {
   readonly maxBufferedAmount: number;
   /**
    * Seconds, 0 to 3600, after which a client is dropped: a WebSocket client that answers no ping or reads nothing of what is sent to it, and
-   * one that reads less than 64 KiB of its answer in that time. 0 is never. New WebSockets get it.
+   * one that reads less than 64 KiB of its answer in that time. A large WebSocket message has a second more for each 64 KiB. 0 is never. New
+   * WebSockets get it.
    *
    * @default {30}
    */

@@ -71,11 +71,13 @@ function tooMany(maximum: number): Error {
   return badRequest(`The form has more than ${maximum} fields and files`, 413);
 }
 
-/** @throws {Error} 413 if a body has a byte more often than the maximum */
-function limitBytes(bytes: Uint8Array, byte: number, maximum: number): void {
-  let count = 1;
-  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) {
-    if (++count > maximum) throw tooMany(maximum);
+/** @throws {Error} 413 if a URL-encoded form has more fields than the maximum */
+function limitFields(bytes: Uint8Array, maximum: number): void {
+  let count = 0;
+  for (let start = 0, end = 0; end >= 0; start = end + 1) {
+    end = bytes.indexOf(AMPERSAND, start);
+    // Nothing between two of them is no field.
+    if (end !== start && start < bytes.length && ++count > maximum) throw tooMany(maximum);
   }
 }
 
@@ -141,7 +143,7 @@ export async function parseForm(
 ): Promise<FormData> {
   const form = formType(contentType);
   if (form === undefined) throw blame(new TypeError(NO_FORM), 400);
-  if (form.boundary === undefined) limitBytes(bytes, AMPERSAND, maximum);
+  if (form.boundary === undefined) limitFields(bytes, maximum);
   else limitParts(bytes, form.boundary, maximum);
   try {
     return await new Response(bytes, { headers: { "content-type": form.type } }).formData();

@@ -65,6 +65,9 @@ export class Sendings {
     let sent = 0;
     return this.#stream({
       next() {
+        if (bytes.buffer.detached) {
+          throw new TypeError("The bytes of `response.data` were given away before they were sent");
+        }
         if (sent === bytes.length) return undefined;
         const piece = bytes.subarray(sent, sent + PIECE);
         sent += piece.length;

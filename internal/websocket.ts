@@ -8,6 +8,7 @@ import { turns, upgradeWebSocket } from "./deno.ts";
 import { clientAddressOf, peerOf } from "./forwarded.ts";
 import { acceptanceHeaders, handshakeObjection, preferredProtocol } from "./handshake.ts";
 import { originObjection } from "./origin.ts";
+import { isDictionary } from "./header_fields.ts";
 import type { Message } from "./outbox.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary, targetOf } from "./request.ts";
@@ -21,6 +22,8 @@ const CLOSE_TIMEOUT = 1_000;
 const CHECK_INTERVAL = 500;
 /** Turns of the event loop before a handshake is accepted, in which Deno sees that the client is gone: two suffice. */
 const TURNS = 3;
+/** The reason phrase of 101. */
+const SWITCHING = "Switching Protocols";
 
 /** The connections that the runtime holds, over all listeners of a server. */
 export interface Slots {
@@ -122,7 +125,7 @@ export class WebSockets {
     const response: ResponseDictionary = {
       ...responseDictionary(),
       statusCode: 101,
-      statusReason: "Switching Protocols",
+      statusReason: SWITCHING,
     };
     if (handshake.protocol !== undefined) response["Sec-WebSocket-Protocol"] = handshake.protocol;
     if (!this.#cooks.has("onWebSocketRequest")) return this.#decide(response, handshake, response);
@@ -143,13 +146,16 @@ export class WebSockets {
     try {
       const accepted = !(decision instanceof Response) && (decision as ResponseDictionary).statusCode === 101;
       context.clearText?.answered(request, accepted ? 101 : 400);
-      if (!accepted) return toResponse(decision, request, this.#sendings);
+      if (!accepted) return toResponse(refusalOf(decision, protocol), request, this.#sendings);
       // What is beside an accepted handshake is not sent.
       cancel(decision);
       const headers = acceptanceHeaders(decision as ResponseDictionary, request);
       // Another dictionary says nothing of the sub-protocol that was filled in.
       if (decision !== given && protocol !== undefined && !headers.has(PROTOCOL)) headers.set(PROTOCOL, protocol);
-      return this.#upgrade(handshake, headers);
+      return this.#upgrade(handshake, headers).catch((error) => {
+        this.#cooks.report(error, "onWebSocketRequest");
+        return refusal(500);
+      });
     } catch (error) {
       cancel(decision);
       this.#cooks.report(error, "onWebSocketRequest");
@@ -260,3 +266,14 @@ interface Handshake {
 }
 
 const PROTOCOL = "sec-websocket-protocol";
+
+/** A decision against a WebSocket, without what its dictionary said for it. */
+function refusalOf(decision: unknown, protocol: string | undefined): unknown {
+  if (!isDictionary(decision)) return decision;
+  const { "Sec-WebSocket-Protocol": picked, statusReason, ...others } = decision;
+  return {
+    ...others,
+    ...(picked !== protocol && { "Sec-WebSocket-Protocol": picked }),
+    ...(statusReason !== SWITCHING && { statusReason }),
+  };
+}

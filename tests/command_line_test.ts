@@ -143,7 +143,7 @@ Deno.test("--log shows the reason that a callback gave, with nothing in it that 
 });
 
 if (Deno.build.os !== "windows") {
-  Deno.test("SIGUSR1 restarts with callbacks read anew, on the same port; a file that cannot be used changes nothing", async () => {
+  Deno.test("SIGUSR2 restarts with callbacks read anew, on the same port; a file that cannot be used changes nothing", async () => {
     await using directory = await folder();
     const path = `${directory.path}/show.ts`;
     const write = (text: string) =>
@@ -159,10 +159,10 @@ if (Deno.build.os !== "windows") {
     };
     await becomes("one");
     await write("two");
-    running.process.kill("SIGUSR1");
+    running.process.kill("SIGUSR2");
     await becomes("two");
     await Deno.writeTextFile(path, "not a module (");
-    running.process.kill("SIGUSR1");
+    running.process.kill("SIGUSR2");
     assertEquals(await answer(), "two");
     running.process.kill("SIGTERM");
     const { code, stderr } = await running.ended();
