@@ -108,17 +108,21 @@ function limitParts(bytes: Uint8Array, boundary: string, maximum: number): void 
   if (!ended) throw blame(new TypeError("The form does not end"), 400, "The body is not a valid form: it does not end");
 }
 
+/** Characters of a form's content type. Node's parser takes quadratic time. */
+const MAX_TYPE = 1024;
+
 /** What RFC 2046, section 5.1.1, allows, without a space at the end. */
 const BOUNDARY = /^[\w'()+,./:=?-](?:[\w'()+,./:=? -]{0,68}[\w'()+,./:=?-])?$/;
 
 /** The content type of a form, with nothing in it but what it needs, so that Fetch reads the same boundary as is counted here. */
 function formType(contentType: string | null): { type: string; boundary?: string } | undefined {
+  if (contentType === null || contentType.length > MAX_TYPE) return undefined;
   // Loaded at the first form: an import of it would slow every start.
   // deno-lint-ignore no-process-global -- so would an import of node:process
   const { MIMEType } = process.getBuiltinModule("node:util");
   let type;
   try {
-    type = new MIMEType(contentType ?? "");
+    type = new MIMEType(contentType);
   } catch {
     return undefined;
   }

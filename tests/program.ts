@@ -71,6 +71,22 @@ export async function start(args: string[], permissions?: string[], subcommand?:
   };
 }
 
+/**
+ * Starts a program of a test's own, where `WebServer` is imported. It prints its port first. */
+export async function startSource(
+  source: string,
+  permissions: string[] = ["--allow-net", "--allow-sys", "--allow-read"],
+): Promise<Program & { readonly port: number }> {
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(path, `import { WebServer } from ${JSON.stringify(program)};\n${source}`);
+  try {
+    const running = await start([path], permissions);
+    return Object.assign(running, { port: Number(running.line) });
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
 /** Starts the server on a free loopback port. */
 export function startProgram(args: string[], permissions?: string[]): Promise<Program> {
   return start([program, "--port", "0", "--localaddress", "127.0.0.1", ...args], permissions);
