@@ -256,3 +256,56 @@ Deno.test('body: "stream": every way to read the body is within the limits, and 
   assertEquals(log, ["TypeError"]);
   assertEquals(await send("/clone", 10), [200, '"TypeError"']);
 });
+
+for (const body of ["buffer", "stream"] as const) {
+  Deno.test(`body: "${body}": the memory of a body that is read after the answer is given back`, async () => {
+    const late: Promise<unknown>[] = [];
+    await using subject = await running({
+      onHTTPRequest(_webServer, request) {
+        late.push(request.json());
+        return { statusCode: 202 };
+      },
+    }, { body, maxBodyMemory: 4 * MiB });
+    const json = JSON.stringify({ text: "x".repeat(MiB) });
+    for (let round = 0; round < 8; round++) {
+      assertEquals((await post(subject.url, json))[0], 202);
+      await Promise.allSettled(late);
+    }
+  });
+}
+
+Deno.test('body: "stream": a callback that took too long gets an error, and not the start of a body that ends well', async () => {
+  const ended = deferred<unknown>();
+  const refused = deferred();
+  await using subject = await running({
+    async onHTTPRequest(_webServer, { raw: request }) {
+      const reader = request.body!.getReader();
+      await reader.read();
+      await refused.promise;
+      try {
+        while (!(await reader.read()).done);
+        ended.resolve("whole");
+      } catch (error) {
+        ended.resolve(error);
+      }
+    },
+  }, { body: "stream", requestTimeout: 0.2 });
+  const [status] = await post(subject.url, "x".repeat(3 * MiB));
+  refused.resolve();
+  assertEquals(status, 503);
+  assertMatch(String(await ended.promise), /its body is not read on/);
+});
+
+Deno.test('body: "stream": a body that is sent back as it comes is cut at maxBodySize, and is no error of the callback', async () => {
+  await using subject = await running(
+    { onHTTPRequest: (_webServer, request) => new Response(request.raw.body) },
+    { body: "stream", maxBodySize: 100_000 },
+  );
+  using upload = await Upload.open(subject.port, "Transfer-Encoding: chunked");
+  const answer = upload.end();
+  for (let sent = 0; sent < 20; sent++) {
+    await upload.write(`2000\r\n${"x".repeat(8192)}\r\n`).catch(() => {});
+  }
+  await answer;
+  assertEquals(subject.errors, []);
+});

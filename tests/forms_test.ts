@@ -23,10 +23,10 @@ const count = async (request: { formData(): Promise<FormData> }) => [...await re
 for (const body of ["buffer", "stream"] as const) {
   Deno.test(`body: "${body}": a form has up to maxFormFields fields and files; with more it is answered 413`, async () => {
     await using subject = await looking(count, { body, maxFormFields: 3 });
-    assertEquals(await post(subject.url, "a&b&c", URLENCODED), [200, "3"]);
+    assertEquals(await post(subject.url, "a&b&&c&", URLENCODED), [200, "3"]);
     assertEquals(await post(subject.url, files(3), "multipart/form-data; boundary=b"), [200, "3"]);
     const refused = [413, "413 Content Too Large: The form has more than 3 fields and files\n"];
-    assertEquals(await post(subject.url, "a&b&c&", URLENCODED), refused);
+    assertEquals(await post(subject.url, "a&b&c&d", URLENCODED), refused);
     assertEquals(await post(subject.url, files(4), 'multipart/form-data; boundary="b"'), refused);
     await subject.server.set({ maxFormFields: 4 });
     assertEquals(await post(subject.url, files(4), "multipart/form-data; boundary=b"), [200, "4"]);

@@ -75,7 +75,7 @@ Deno.test("origins: a page opens a WebSocket of the host and port that it came f
       assertEquals(await statusFor(origin, "panel.local:9980"), 403, origin);
     }
   });
-  assertStringIncludes(String(lines[0]), 'add "http://evil.example" to the list of parameter "origins"');
+  assertStringIncludes(String(lines[0]), 'set parameter "origins" to ["same","http://evil.example"]');
   assertEquals(subject.server.info().warnings, 8);
   assertEquals(subject.server.webSocketConnections.length <= 5, true);
 });
@@ -102,8 +102,8 @@ Deno.test("origins: POST, PUT, PATCH and DELETE of a foreign page get 403, GET, 
       const refused = await ask(method, "http://evil.example");
       assertEquals([refused.status, await refused.text()], [
         403,
-        '403 Forbidden: Web pages of "http://evil.example" are not admitted: to admit it, add "http://evil.example" to the ' +
-        'list of parameter "origins"\n',
+        '403 Forbidden: A web page of "http://evil.example" is not admitted: to admit it, set parameter "origins" to ' +
+        '["same","http://evil.example"]\n',
       ]);
       const admitted = await ask(method, subject.url.slice(0, -1));
       assertEquals([admitted.status, await admitted.text()], [200, "done"]);
@@ -295,3 +295,17 @@ testWith(["python3"], "a client that leaves before the answer holds no place bey
   await disconnect(await connect(subject.url));
   // The runtime itself never ends the upgrade of a connection that is reset before the answer.
 }, { sanitizeOps: false });
+
+Deno.test("a refused handshake carries nothing of what would have accepted it", async () => {
+  await using subject = await running({
+    onWebSocketRequest(_webServer, _request, response) {
+      response.statusCode = 401;
+      response["X-Why"] = "no password";
+    },
+  });
+  using client = await RawWebSocket.open(subject.port, [...HANDSHAKE, "Sec-WebSocket-Protocol: a, b"]);
+  const answer = await client.head();
+  assertMatch(answer, /^HTTP\/1\.1 401 Unauthorized\r\n/);
+  assertMatch(answer, /x-why: no password/);
+  assert(!/sec-websocket-protocol/i.test(answer), answer);
+});
