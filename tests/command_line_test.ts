@@ -170,6 +170,29 @@ if (Deno.build.os !== "windows") {
     assertMatch(stderr, /^webserver1: Cannot load callbacks [^\n]*show\.ts[^\n]*\n$/);
   });
 
+  Deno.test("SIGTERM while a restart is under way ends the program with 0", async () => {
+    await using directory = await folder();
+    await Deno.writeTextFile(
+      `${directory.path}/show.ts`,
+      `export const onHTTPRequest = async (_webServer, { signal }) => {
+  console.log("asked");
+  await new Promise((resolve) => signal.addEventListener("abort", () => (console.log("restarting"), resolve())));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+};`,
+    );
+    await using running = await startProgram(
+      ["--callbacks", `${directory.path}/show.ts`],
+      ["--allow-net", `--allow-read=${directory.path}`],
+    );
+    using connection = await Deno.connect({ port: Number(new URL(urlOf(running)).port), hostname: "127.0.0.1" });
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    await running.printed("asked");
+    running.process.kill("SIGUSR2");
+    await running.printed("restarting");
+    running.process.kill("SIGTERM");
+    assertEquals((await running.ended()).code, 0);
+  });
+
   Deno.test("a second SIGINT ends the program at once", async () => {
     await using directory = await folder();
     await Deno.writeTextFile(

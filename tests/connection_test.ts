@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Callbacks, WebServerParameters } from "../mod.ts";
 import { connect, deferred, disconnect, once, running, type Subject } from "./helpers.ts";
 import { testWith } from "./programs.ts";
-import { BINARY, CLOSE, CONTINUATION, PING, PONG, RawWebSocket, reset, TEXT } from "./raw_websocket.ts";
+import { BINARY, CLOSE, CONTINUATION, HANDSHAKE, PING, PONG, RawWebSocket, reset, TEXT } from "./raw_websocket.ts";
 
 /** A server that echoes, and records what it was told: `open`, messages, and closes with code and reason. */
 async function echoing(
@@ -360,3 +360,23 @@ input(); second.close()
     await process.status;
   },
 );
+
+Deno.test("idleTimeout: a client that reads a large message slowly is kept until it has it", async () => {
+  const size = 24 * 1024 * 1024;
+  const closed: unknown[] = [];
+  await using subject = await running({
+    onWebSocketOpen: (webServer, client) => void webServer.webSocketSendBinary(client, new Uint8Array(size)),
+    onWebSocketClose: (_webServer, _client, code) => closed.push(code),
+  }, { idleTimeout: 1, maxBufferedAmount: size });
+  using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
+  await connection.write(
+    new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")),
+  );
+  const buffer = new Uint8Array(size / 6);
+  for (let read = 0; read < size;) {
+    // The socket tells of no progress meanwhile.
+    if (read < size / 2) await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const end = read + size / 6; read < end;) read += await connection.read(buffer.subarray(0, end - read)) ?? NaN;
+    assertEquals(closed, []);
+  }
+});
