@@ -27,9 +27,9 @@ export function isWildcard(hostname: string): boolean {
   return hostname === "::" || hostname === "0.0.0.0";
 }
 
-/** Whether this is the address of a client on this machine. */
-export function isLoopback(client: string): boolean {
-  return client.startsWith("127.") || client.startsWith("[::1]");
+/** Whether this is an IP address of this machine for itself, with or without brackets. */
+export function isLoopback(hostname: string): boolean {
+  return /^(?:127(?:\.\d{1,3}){3}|\[::1\]|::1)$/.test(hostname);
 }
 
 /** The IP address in a `Host` header, brackets included, or undefined where it is a name. */
@@ -46,7 +46,9 @@ export function serverAddress(listening: Address | undefined, host: string | nul
   if (!isWildcard(hostname)) return formatAddress(hostname, port);
   const literal = host === null ? undefined : literalOf(host);
   if (literal !== undefined) return `${literal}:${port}`;
-  if (isLoopback(client)) return client.startsWith("[") ? `[::1]:${port}` : `127.0.0.1:${port}`;
+  if (isLoopback(client.slice(0, client.lastIndexOf(":")))) {
+    return client.startsWith("[") ? `[::1]:${port}` : `127.0.0.1:${port}`;
+  }
   return formatAddress(hostname, port);
 }
 

@@ -1,6 +1,6 @@
 /** Noticing that a password has come over a network without TLS. */
 
-import { type Address, formatAddress, isLoopback } from "./address.ts";
+import { type Address, canonicalIP, isLoopback } from "./address.ts";
 
 /** Basic credentials, which callbacks may take without the name of the scheme too. */
 const BASIC = /^(?:basic +)?\S+$/i;
@@ -24,7 +24,7 @@ export class ClearText {
   /** A callback reads the `Authorization` of a request. */
   authorizationRead(request: Request, value: string | null, peer: Address | undefined): void {
     if (this.#warned || value === null || peer === undefined || !BASIC.test(value)) return;
-    if (isLoopback(formatAddress(peer.hostname, peer.port))) return;
+    if (isLoopback(canonicalIP(peer.hostname) ?? "")) return;
     this.#read.add(request);
     this.suspects = true;
   }

@@ -40,7 +40,7 @@ function where(value: string | number | undefined): string {
 
 function isSame(wanted: string, address: ListenAddress | undefined): boolean {
   if (address === undefined) return false;
-  if (wanted === "localhost") return isLoopback(address.hostname) || address.hostname === "::1";
+  if (wanted === "localhost") return isLoopback(address.hostname);
   return canonicalIP(wanted) === canonicalIP(address.hostname);
 }
 

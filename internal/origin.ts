@@ -1,5 +1,6 @@
 /** Which web pages may do what changes something: the parameter `origins`. */
 
+import { isLoopback } from "./address.ts";
 import type { Cooks } from "./cook.ts";
 import { headerOf } from "./headers.ts";
 import type { WebServerParameters } from "./parameters.ts";
@@ -18,8 +19,8 @@ export function canonicalOrigin(text: string): string | undefined {
   return url === null || url.host === "" ? undefined : `${url.protocol}//${url.host}`;
 }
 
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+function isThisMachine({ hostname }: URL): boolean {
+  return hostname === "localhost" || isLoopback(hostname);
 }
 
 /** Whether a page comes from the host and port that are asked. The names of this machine for itself are one host. */
@@ -31,7 +32,7 @@ function isSame(origin: string, authority: string, secure: boolean): boolean {
   // In the scheme of the page, since behind a proxy it may be another than ours; a default port is the same written or not.
   const asked = URL.parse(`${page.protocol}//${authority}`);
   if (asked === null || page.host === "") return false;
-  return asked.host === page.host || (asked.port === page.port && isLoopback(asked) && isLoopback(page));
+  return asked.host === page.host || (asked.port === page.port && isThisMachine(asked) && isThisMachine(page));
 }
 
 /**

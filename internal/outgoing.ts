@@ -2,14 +2,14 @@
 
 import type { Message } from "./outbox.ts";
 
-function kindOf(value: unknown): string {
+function shown(value: unknown): string {
   return typeof value === "object" ? Deno.inspect(value, { depth: 0, strAbbreviateSize: 40 }) : `a ${typeof value}`;
 }
 
 /** @throws {TypeError} If it is no string */
 export function checkText(data: unknown): string {
   if (typeof data === "string") return data;
-  throw new TypeError(`Cannot send text: the data is not a string, but ${kindOf(data)}`);
+  throw new TypeError(`Cannot send text: the data is not a string, but ${shown(data)}`);
 }
 
 /**
@@ -20,7 +20,7 @@ export function checkText(data: unknown): string {
 export function checkBytes(data: unknown): Exclude<Message, string> {
   if (data instanceof ArrayBuffer) return data;
   if (!ArrayBuffer.isView(data)) {
-    throw new TypeError(`Cannot send bytes: the data is not a Uint8Array, but ${kindOf(data)}`);
+    throw new TypeError(`Cannot send bytes: the data is not a Uint8Array, but ${shown(data)}`);
   }
   if (data.buffer instanceof ArrayBuffer) {
     // The runtime sends a whole buffer at a fraction of the cost of a view, of 64 KiB at a third or less.
@@ -45,7 +45,7 @@ export function checkClose(code: number, reason: string): void {
     );
   }
   if (typeof reason !== "string") {
-    throw new TypeError(`Cannot close with this reason: it is not a string, but ${kindOf(reason)}`);
+    throw new TypeError(`Cannot close with this reason: it is not a string, but ${shown(reason)}`);
   }
   if (new TextEncoder().encode(reason).length > 123) {
     throw new RangeError("Cannot close with this reason: it takes up to 123 bytes of UTF-8");
