@@ -17,7 +17,7 @@
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
 import { print } from "./internal/console.ts";
 import { Cooks } from "./internal/cook.ts";
-import { onStopSignal, refuseIgnored } from "./internal/deno_serve.ts";
+import { endProcess, onStopSignal, refuseIgnored } from "./internal/deno_serve.ts";
 import { isModule } from "./internal/files.ts";
 import type { Info } from "./internal/info.ts";
 import { Lifecycle } from "./internal/lifecycle.ts";
@@ -276,7 +276,7 @@ export class WebServer implements AsyncDisposable {
     const listening = "hostname" in address ? listenAddress(address.hostname, address.port) : undefined;
     refuseIgnored(this.parameters, listening);
     this.#life.serve(listening);
-    onStopSignal(() => void this.#life.endServed());
+    onStopSignal(() => void this.#life.endServed().catch(() => {}).finally(() => endProcess(this.parameters)));
     print("log", `${this.name} listens on ${this.address?.url ?? "a Unix socket"}`);
   };
 }

@@ -13,16 +13,15 @@ type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory" | "maxFo
 
 /** Bytes a second that a body must bring on average once `requestTimeout` is over: slow is not dead, but a drop now and then is. */
 const LOWEST_RATE = 512;
-/**
- * Chunks of a body that may be of any size. Each further one counts as memory beside its data and, if the length of the body is unknown, has
- * `AVERAGE_CHUNK` bytes on average at least.
- */
+/** Chunks of a body of unknown length that may be of any size. Further ones have `AVERAGE_CHUNK` bytes on average at least. */
 const FREE_CHUNKS = 1024;
-const CHUNK_COST = 256;
 const AVERAGE_CHUNK = 256;
 /** Chunks below this size, in bytes, may come faster than the event loop turns: after so many, others have their turn. */
 const SMALL_CHUNK = 4096;
-const CHUNKS_PER_TURN = 64;
+const SMALL_CHUNKS_PER_TURN = 64;
+/** Bytes of the blocks into which small chunks are copied, at first and at most. */
+const FIRST_BLOCK = 1024;
+const LARGEST_BLOCK = 64 * 1024;
 /**
  * Bytes of a body that are read on after a refusal, and dropped: many clients look at the answer only when they have sent all. An announced
  * body that is no larger than a film is read to its end; any other may be endless.
@@ -32,10 +31,13 @@ const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body did not arrive whole";
 const ANSWERED = "The request was refused, so its body is not read on";
 
-/** Memory for all bodies of a server. */
+/** Memory and turns of the event loop for all bodies of a server. */
 export class BodyMemory {
   /** Bytes in use. */
   #used = 0;
+  /** Small chunks that may still be read in this turn. */
+  #smallChunks = SMALL_CHUNKS_PER_TURN;
+  #turn: Promise<void> | undefined;
 
   claim(bytes: number, { maxBodyMemory }: Limits): void {
     if (this.#used + bytes > maxBodyMemory) throw badRequest("Too many bodies are on their way", 503);
@@ -44,6 +46,17 @@ export class BodyMemory {
 
   release(bytes: number): void {
     this.#used -= bytes;
+  }
+
+  /** Waits for a turn of the event loop in which another small chunk may be read. */
+  async admitSmallChunk(): Promise<void> {
+    while (this.#smallChunks === 0) {
+      await (this.#turn ??= turns().then(() => {
+        this.#smallChunks = SMALL_CHUNKS_PER_TURN;
+        this.#turn = undefined;
+      }));
+    }
+    this.#smallChunks--;
   }
 }
 
@@ -235,8 +248,9 @@ export class RequestBody {
     if (result.done) return undefined;
     this.#context.deadlines.moved(this.progress);
     this.#size += result.value.length;
-    if (result.value.length < SMALL_CHUNK && ++this.#smallChunks % CHUNKS_PER_TURN === 0) {
-      await turns();
+    if (result.value.length < SMALL_CHUNK) {
+      this.#smallChunks++;
+      await this.#context.memory.admitSmallChunk();
     }
     return result.value;
   }
@@ -274,14 +288,12 @@ export class RequestBody {
 
   async #collect(): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#used) throw new TypeError("Cannot read the body: it was read as a stream");
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    const chunks = new Chunks();
     for (let chunk = await this.#read(); chunk !== undefined; chunk = await this.#read()) {
-      chunks.push(chunk);
-      this.#claim(chunk.length + (chunks.length > FREE_CHUNKS ? CHUNK_COST : 0));
+      this.#claim(chunk.length);
+      chunks.add(chunk);
     }
-    const data = joined(chunks);
-    this.#release(Math.max(0, chunks.length - FREE_CHUNKS) * CHUNK_COST);
-    return data;
+    return chunks.joined();
   }
 
   /**
@@ -309,16 +321,49 @@ export class RequestBody {
   }
 }
 
-function joined(chunks: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const [first] = chunks;
-  if (chunks.length === 1 && first!.length === first!.buffer.byteLength) return first!;
-  const data = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    data.set(chunk, at);
-    at += chunk.length;
+/** The chunks of a body. Deno hands over views of buffers of 64 KiB, so small ones are copied, and large ones kept. */
+class Chunks {
+  readonly #blocks: Uint8Array<ArrayBuffer>[] = [];
+  #size = 0;
+  /** The block that is being filled, and how far. */
+  #block: Uint8Array<ArrayBuffer> | undefined;
+  #filled = 0;
+
+  add(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#size += chunk.length;
+    if (2 * chunk.length >= chunk.buffer.byteLength) {
+      this.#endBlock();
+      this.#blocks.push(chunk);
+      return;
+    }
+    if (this.#block === undefined || this.#filled + chunk.length > this.#block.length) {
+      const next = Math.min(2 * (this.#block?.length ?? FIRST_BLOCK / 2), LARGEST_BLOCK);
+      this.#endBlock();
+      this.#block = new Uint8Array(Math.max(next, chunk.length));
+    }
+    this.#block.set(chunk, this.#filled);
+    this.#filled += chunk.length;
   }
-  return data;
+
+  #endBlock(): void {
+    if (this.#block) this.#blocks.push(this.#block.subarray(0, this.#filled));
+    this.#block = undefined;
+    this.#filled = 0;
+  }
+
+  /** All of them, in a buffer of their own. */
+  joined(): Uint8Array<ArrayBuffer> {
+    this.#endBlock();
+    const [first] = this.#blocks;
+    if (first !== undefined && first.length === this.#size && first.buffer.byteLength === this.#size) return first;
+    const data = new Uint8Array(this.#size);
+    let at = 0;
+    for (const block of this.#blocks) {
+      data.set(block, at);
+      at += block.length;
+    }
+    return data;
+  }
 }
 
 /** The body of a Fetch `Request`, also after `bound()`. */

@@ -159,12 +159,13 @@ function heedSignals(server: WebServer): void {
 
 async function serve(server: WebServer, log: boolean): Promise<void> {
   const throttle = new Throttle();
-  // A promise that nobody awaits, in a callback or in Deno itself, does not end the show.
-  globalThis.addEventListener("unhandledrejection", (event) => {
+  // An error that nobody catches, in a timer of a callback or in Deno itself, does not end the show.
+  const survive = (event: Event, what: string, error: unknown) => {
     event.preventDefault();
-    if (throttle.admit("unhandled") === undefined) return;
-    print("error", `${server.name}: unhandled rejection`, event.reason);
-  });
+    if (throttle.admit(what) !== undefined) print("error", `${server.name}: ${what}`, error);
+  };
+  globalThis.addEventListener("unhandledrejection", (event) => survive(event, "unhandled rejection", event.reason));
+  globalThis.addEventListener("error", (event) => survive(event, "uncaught error", event.error));
   if (log) {
     const { logRequests } = await import("./request_log.ts");
     logRequests(server, (line) => print("log", line));

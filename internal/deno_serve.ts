@@ -53,3 +53,9 @@ export function onStopSignal(stop: () => void): void {
   };
   for (const signal of signals) Deno.addSignalListener(signal, heed);
 }
+
+/** Ends the process if it does not end by itself in `shutdownTimeout`: a client that reads nothing would keep it for ever. */
+export function endProcess({ shutdownTimeout }: WebServerParameters): void {
+  // Without a reference, it is no reason for the process to go on.
+  Deno.unrefTimer(setTimeout(() => Deno.exit(0), shutdownTimeout * 1000));
+}

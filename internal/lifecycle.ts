@@ -59,6 +59,8 @@ export class Lifecycle {
   #pause = 0;
   /** The server lost its port, and tries to get it back: the parameter `active` is on, and the server is not active. */
   #comeback: { readonly port: number; timer: ReturnType<typeof setTimeout> } | undefined;
+  /** Ends the wait for files. */
+  #interrupt = () => {};
   /** Under `deno serve`: a callbacks module is on its way. */
   #loading: Promise<void> | undefined;
 
@@ -102,8 +104,9 @@ export class Lifecycle {
     return this.#loading;
   }
 
-  /** Turns `active` on or off. */
+  /** Turns `active` on or off. A stop does not wait for files that are being read. */
   activate(active: boolean): Promise<void> {
+    if (!active) this.#interrupt();
     return this.#transition(active ? "start" : "stop", () => {
       this.#refuseIfServed();
       return this.#apply({ active });
@@ -143,6 +146,7 @@ export class Lifecycle {
 
   /** `deno serve` ends: the server stops, as far as it is its own. */
   endServed(): Promise<void> {
+    this.#interrupt();
     // At once: `deno serve` closes what it still finds open, without a callback.
     const ended = this.#run.end(this.#parameters.shutdownTimeout * 1000);
     return this.#transition("stop", async () => {
@@ -200,12 +204,28 @@ export class Lifecycle {
 
   /** Reads the files that parameters name, and uses them; where that fails, they are let go. */
   async #anew(parameters: WebServerParameters, use: (files: Files) => Promise<void>): Promise<void> {
-    const files = await readFiles(parameters, (what) => this.#saved(what));
+    const files = await this.#unlessStopped(readFiles(parameters, (what) => this.#saved(what)), letGo);
     try {
       await use(files);
     } catch (error) {
       if (this.#files !== files) await files.watcher?.[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** Waits for files, but not longer than until a stop. What comes later is let go. */
+  async #unlessStopped<Value>(reading: Promise<Value>, discard?: (value: Value) => unknown): Promise<Value> {
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    let interrupted = false;
+    this.#interrupt = () => {
+      interrupted = true;
+      reject(new Error("The server was stopped before its files were read"));
+    };
+    reading.then((value) => interrupted && discard?.(value)).catch(() => {});
+    try {
+      return await Promise.race([reading, stopped]);
+    } finally {
+      this.#interrupt = () => {};
     }
   }
 
@@ -215,9 +235,12 @@ export class Lifecycle {
       const files = this.#files;
       if (!this.#parameters.active || files === undefined) return;
       if (what === "callbacks") {
-        await this.#take(this.#parameters, { ...files, callbacks: await readCallbacks(this.#parameters) });
+        await this.#take(this.#parameters, {
+          ...files,
+          callbacks: await this.#unlessStopped(readCallbacks(this.#parameters)),
+        });
       } else {
-        const certificate = await certificateOf(this.#parameters);
+        const certificate = await this.#unlessStopped(certificateOf(this.#parameters));
         await this.#exchange(this.#parameters, { ...files, certificate }, false);
       }
     });
@@ -378,6 +401,10 @@ export class Lifecycle {
     this.#address = undefined;
     this.#state = "stopped";
   }
+}
+
+async function letGo({ watcher }: Files): Promise<void> {
+  await watcher?.[Symbol.asyncDispose]();
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -15,7 +15,7 @@ const FILE = "file://";
  */
 export function canonicalOrigin(text: string): string | undefined {
   if (text === "null" || text === FILE) return text;
-  const url = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@A-Z]+$/.test(text) ? URL.parse(text) : null;
+  const url = /^[a-z][a-z\d+.-]*:\/\/[^\s/\\?#@A-Z]+$/.test(text) ? URL.parse(text) : null;
   return url === null || url.host === "" ? undefined : `${url.protocol}//${url.host}`;
 }
 
@@ -26,6 +26,8 @@ function isThisMachine({ hostname }: URL): boolean {
 /** Whether a page comes from the host and port that are asked. The names of this machine for itself are one host. */
 function isSame(origin: string, authority: string, secure: boolean): boolean {
   if (origin === FILE) return true;
+  // `URL` takes much for an address that no browser sends as an origin.
+  if (canonicalOrigin(origin.toLowerCase()) === undefined) return false;
   const page = URL.parse(origin);
   // Over plain http, somebody else on the network may have written the page.
   if (page === null || !(page.protocol === "https:" || (page.protocol === "http:" && !secure))) return false;

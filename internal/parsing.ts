@@ -4,6 +4,12 @@ import { badRequest, blame } from "./bad_request.ts";
 
 /** The RFC lets a parser limit nesting (RFC 8259, section 9); V8 takes seconds for millions of brackets, and other code recurses. */
 const MAX_DEPTH = 1_000;
+/** Different keys: V8 takes microseconds for each new one, and a body may have a million. */
+const MAX_KEYS = 100_000;
+/** Slots in which keys are counted by their hash; a power of two, and several times `MAX_KEYS`. */
+const KEY_SLOTS = 1 << 20;
+/** The factor of the hash. It is odd, and not known to those who choose the keys. */
+const HASH_FACTOR = crypto.getRandomValues(new Uint32Array(1))[0]! | 1;
 /** Bytes of JSON that are parsed without a look at what they hold. */
 const SMALL = 1024;
 
@@ -20,20 +26,34 @@ const BACKSLASH = 0x5c;
 /**
  * The memory that JSON takes once it is parsed, about, in bytes. It may be fifty times the text.
  *
- * @throws {Error} 413 if it is nested too deeply
+ * @throws {Error} 413 if it is nested too deeply, or has too many different keys
  */
 function costOf(json: Uint8Array): number {
   let cost = 0;
   let depth = 0;
+  /** Of the last string. */
+  let hash = 0;
+  let keys = 0;
+  const seen = new Uint8Array(json.length < KEY_SLOTS ? KEY_SLOTS >> 4 : KEY_SLOTS);
   for (let at = 0; at < json.length; at++) {
     const byte = json[at]!;
     if (byte === QUOTE) {
       // To the end of the string.
-      for (at++; at < json.length && json[at] !== QUOTE; at++) if (json[at] === BACKSLASH) at++;
+      hash = 0;
+      for (at++; at < json.length && json[at] !== QUOTE; at++) {
+        if (json[at] === BACKSLASH) at++;
+        hash = Math.imul(hash ^ json[at]!, HASH_FACTOR);
+        hash ^= hash >>> 15;
+      }
     } else if (byte === COMMA) {
       cost += ITEM;
     } else if (byte === COLON) {
       cost += PROPERTY;
+      const slot = hash & (seen.length - 1);
+      if (seen[slot] === 0) {
+        seen[slot] = 1;
+        if (++keys > MAX_KEYS) throw badRequest(`The JSON has more than ${MAX_KEYS} different keys`, 413);
+      }
     } else if ((byte | 0x20) === 0x7b) {
       // [ and {
       cost += CONTAINER;
