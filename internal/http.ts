@@ -73,8 +73,11 @@ export class Requests {
       if (info) this.#count(info.completed);
       return refused;
     }
-    if (body.isEmpty) return this.#counted(this.#respond({ request, info, context }), info);
-    if (this.#parameters().body === "buffer") return this.track(this.#receive(exchange), info);
+    if (this.#parameters().body === "buffer") {
+      if (body.isEmpty) return this.#counted(this.#respond({ request, info, context }), info);
+      return this.track(this.#receive(exchange), info);
+    }
+    // Also a body of length 0: over HTTP/2 its end may be missing, or data may come all the same.
     bound(request, body);
     return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), info);
   }
