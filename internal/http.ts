@@ -6,7 +6,7 @@ import { type Cooks, Failure } from "./cook.ts";
 import { originObjection } from "./origin.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary } from "./request.ts";
-import { isLasting, refusal, responseDictionary, toResponse } from "./response.ts";
+import { isLasting, refusalOf, responseDictionary, toResponse } from "./response.ts";
 import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
@@ -127,16 +127,16 @@ export class Requests {
   }
 
   #answerOf(result: unknown, request: Request): Response {
-    if (result instanceof Failure) return refusal(result.status, result.detail);
+    if (result instanceof Failure) return refusalOf(request, result.status, result.detail);
     if (result === undefined) {
       if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn("nothing", NOTHING);
-      return refusal(404);
+      return refusalOf(request, 404);
     }
     try {
       return toResponse(result, request, this.sendings);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
-      return refusal(500);
+      return refusalOf(request, 500);
     }
   }
 
