@@ -66,11 +66,6 @@ export function pairsOf(headers: Headers): Iterable<readonly [string, string]> {
   return pairs?.length ? pairs : headers;
 }
 
-/** Whether a request came over HTTP/2, which has no `Host` header. So has an HTTP/1.0 request without one, which does no harm. */
-export function isHTTP2(request: Request): boolean {
-  return headerOf(request, "host") === null;
-}
-
 /** Where Deno keeps the body of a `Response`: in one of these as a text, or in the body of the inner response. */
 interface Bodies {
   readonly texts: symbol[];
@@ -92,15 +87,16 @@ function findBodies(): Bodies | null {
   return inner && texts.length > 0 ? { texts, inner } : null;
 }
 
-/** Whether the body of a `Response` is a stream, or longer than so many bytes. To read `Response.body` makes a stream of any body. */
-export function isLong(response: Response, bytes: number): boolean {
+/** The body of a `Response`: what it was made of, or a stream. To read `Response.body` makes a stream of any body. */
+export function contentOf(response: Response): string | Uint8Array | ReadableStream | null {
   bodies ??= findBodies();
-  if (bodies === null) return response.body !== null;
+  if (bodies === null) return response.body;
   const properties = response as unknown as Record<symbol, unknown>;
   for (const symbol of bodies.texts) {
     const text = properties[symbol];
-    if (typeof text === "string") return text.length > bytes;
+    if (typeof text === "string") return text;
   }
   const body = (properties[bodies.inner] as InnerResponse)?.body?.streamOrStatic;
-  return body !== undefined && (body instanceof ReadableStream || body.body.length > bytes);
+  if (body === undefined) return null;
+  return body instanceof ReadableStream ? body : body.body;
 }

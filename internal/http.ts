@@ -6,7 +6,7 @@ import { type Cooks, Failure } from "./cook.ts";
 import { originObjection } from "./origin.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary } from "./request.ts";
-import { isLasting, refusal, responseDictionary, toResponse } from "./response.ts";
+import { isLasting, refusalOf, responseDictionary, toResponse } from "./response.ts";
 import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
@@ -73,8 +73,11 @@ export class Requests {
       if (info) this.#count(info.completed);
       return refused;
     }
-    if (body.isEmpty) return this.#counted(this.#respond({ request, info, context }), info);
-    if (this.#parameters().body === "buffer") return this.track(this.#receive(exchange), info);
+    if (this.#parameters().body === "buffer") {
+      if (body.isEmpty) return this.#counted(this.#respond({ request, info, context }), info);
+      return this.track(this.#receive(exchange), info);
+    }
+    // Also a body of length 0: over HTTP/2 its end may be missing, or data may come all the same.
     bound(request, body);
     return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), info);
   }
@@ -124,16 +127,16 @@ export class Requests {
   }
 
   #answerOf(result: unknown, request: Request): Response {
-    if (result instanceof Failure) return refusal(result.status, result.detail);
+    if (result instanceof Failure) return refusalOf(request, result.status, result.detail);
     if (result === undefined) {
       if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn("nothing", NOTHING);
-      return refusal(404);
+      return refusalOf(request, 404);
     }
     try {
       return toResponse(result, request, this.sendings);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
-      return refusal(500);
+      return refusalOf(request, 500);
     }
   }
 

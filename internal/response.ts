@@ -13,7 +13,7 @@ import {
   valueOf,
 } from "./header_fields.ts";
 import { numberIn } from "./header_values.ts";
-import { isHTTP2, isLong, pairsOf } from "./headers.ts";
+import { contentOf, pairsOf } from "./headers.ts";
 import { byteLength, type Sendings } from "./sending.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
@@ -47,6 +47,12 @@ function line(status: number, detail: string | undefined): string {
 /** An answer of the server's own: the status and, for a person at the other end, one line. */
 export function refusal(status: number, detail?: string, headers: Record<string, string> = {}): Response {
   return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
+}
+
+/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it. */
+export function refusalOf({ method }: Request, status: number, detail?: string, headers = {}): Response {
+  const answer = refusal(status, detail, headers);
+  return method === "HEAD" ? headOf(status, answer.headers, line(status, detail)) : answer;
 }
 
 /** Data whose length is known. */
@@ -220,7 +226,7 @@ function respond(
     if (isStream) discard(data);
     return new Response(null, { status, headers: headers! });
   }
-  if (request.method === "HEAD") return headOf(status, headers, data, request);
+  if (request.method === "HEAD") return headOf(status, headers, data);
   if (!isStream && !isLarge(data)) return new Response(data as BodyInit, { status, headers: headers! });
   if (!isStream) {
     return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
@@ -228,27 +234,23 @@ function respond(
   return streamed(status, new Headers(headers), data, sendings);
 }
 
-/** The answer to HEAD: that to GET without its body, with the length that it would have if that is known. */
-function headOf(
-  status: number,
-  headers: HeadersInit | undefined,
-  data: Content | ReadableStream,
-  request: Request,
-): Response {
+/**
+ * The answer to HEAD: that to GET without its body, with the length that it would have if that is known. Nothing here depends on the
+ * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream.
+ */
+function headOf(status: number, headers: HeadersInit | undefined, data: Content | ReadableStream): Response {
   if (!(data instanceof ReadableStream)) {
     return new Response(null, { status, headers: withLength(headers, lengthOf(data)) });
   }
   discard(data);
-  return withoutBody(new Response(null, { status, headers: headers! }), request);
+  const all = new Headers(headers);
+  // Without a body, Deno announces a length of 0 over HTTP/1.1.
+  return new Response(all.has("content-length") ? null : empty(), { status, headers: all });
 }
 
-/** An answer to HEAD whose length is not known. */
-function withoutBody(answer: Response, request: Request): Response {
-  const { status, headers } = answer;
-  // Deno announces a length of 0 over HTTP/1.1 if there is no body, and over HTTP/2 an error if there is one.
-  return isHTTP2(request) || headers.has("content-length")
-    ? new Response(null, { status, headers })
-    : new Response(new ReadableStream(), { status, headers });
+/** A stream that has ended. */
+function empty(): ReadableStream {
+  return new ReadableStream({ start: (controller) => controller.close() });
 }
 
 /** A stream that is not sent is cancelled, so that its source can close. */
@@ -295,14 +297,13 @@ function checked(response: Response, request: Request, sendings: Sendings): Resp
   for (const [name, value] of pairsOf(headers)) checkValue(name, value);
   Object.assign(headers, FROZEN);
   mark(response);
-  const long = isLong(response, LARGE);
-  if (request.method === "HEAD") return long || isHTTP2(request) ? headOfResponse(response, request) : response;
-  return long ? streamed(statusOf(response), headers, bodyOf(response)!, sendings) : response;
-}
-
-function headOfResponse(response: Response, request: Request): Response {
-  discard(bodyOf(response));
-  return mark(withoutBody(response, request));
+  const content = contentOf(response);
+  if (content === null) return response;
+  if (request.method === "HEAD") {
+    return mark(headOf(statusOf(response), headers, content instanceof ReadableStream ? bodyOf(response)! : content));
+  }
+  const isLong = content instanceof ReadableStream || content.length > LARGE;
+  return isLong ? streamed(statusOf(response), headers, bodyOf(response)!, sendings) : response;
 }
 
 /** Whether the answer is of server-sent events, which have no end of their own. */

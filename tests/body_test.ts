@@ -1,6 +1,18 @@
 /** Request bodies as hostile or slow clients send them. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { bytesOf } from "../conformance/bytes.ts";
+import {
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  type Field,
+  frame,
+  HEADERS,
+  literal,
+  PREFACE,
+  SETTINGS,
+} from "../conformance/http2.ts";
 import { answerTo, deferred, looking, raw, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
 
@@ -308,4 +320,35 @@ Deno.test('body: "stream": a body that is sent back as it comes is cut at maxBod
   }
   await answer;
   assertEquals(subject.errors, []);
+});
+
+Deno.test('body: "stream": an HTTP/2 body that is announced as empty, but is not, is no error of the callback', async () => {
+  let asked = deferred();
+  await using subject = await running({
+    async onHTTPRequest(_webServer, request) {
+      asked.resolve();
+      return Response.json((await request.raw.bytes()).length);
+    },
+  }, { body: "stream" });
+  const fields: Field[] = [
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":authority", "panel"],
+    [":path", "/"],
+    ["content-length", "0"],
+  ];
+  const block = fields.map((field) => literal(field)).join("");
+  // With data, and without an end.
+  for (const body of [frame(DATA, END_STREAM, 1, "hello"), ""]) {
+    asked = deferred();
+    using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
+    await connection.write(bytesOf(PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, block)));
+    await asked.promise;
+    await connection.write(bytesOf(body));
+    await connection.closeWrite();
+    const buffer = new Uint8Array(1024);
+    while (await connection.read(buffer).catch(() => null) !== null);
+  }
+  await subject.server.stop();
+  assertEquals([subject.errors, subject.server.info().errors], [[], 0]);
 });

@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Callbacks, type HTTPAnswer, type ResponseDictionary, WebServer } from "../mod.ts";
+import { http2Exchange } from "../conformance/exchange.ts";
+import { type Field, http2Request } from "../conformance/http2.ts";
 import { connect, deferred, disconnect, printed, rawRequest, running } from "./helpers.ts";
 
 /** A server whose answer is what `answer` makes of the response dictionary. */
@@ -192,6 +194,60 @@ Deno.test("HEAD has the headers of GET, and no body; a stream that is not sent i
   assertMatch(answer, /^HTTP\/1.1 200 OK\r\n[^]*content-length: 5\r\n[^]*\r\n\r\n$/);
   assertMatch(await rawRequest(subject.port, "HEAD /stream"), /^HTTP\/1.1 200 OK\r\n[^]*\r\n\r\n$/);
   await cancelled.promise;
+});
+
+Deno.test("HEAD over HTTP/2 has an end and no body, with and without a Host header, also if it is refused", async () => {
+  await using subject = await running({
+    onHTTPRequest(_webServer, { uri }) {
+      switch (uri) {
+        case "/text":
+          return { statusCode: 200, data: "hello" };
+        case "/stream":
+          return { statusCode: 200, data: new Blob(["hello"]).stream() };
+        case "/response":
+          return new Response("hello");
+        case "/response/stream":
+          return new Response(new Blob(["hello"]).stream());
+        case "/nothing":
+          return undefined;
+        default:
+          throw new Error("a failure");
+      }
+    },
+  });
+  const expected = {
+    "/text": 200,
+    "/stream": 200,
+    "/response": 200,
+    "/response/stream": 200,
+    "/nothing": 404,
+    "/": 500,
+  };
+  await printed("warn", async () => {
+    for (const [path, status] of Object.entries(expected)) {
+      for (const host of [[], [["host", "panel"]]] as Field[][]) {
+        const fields: Field[] = [[":method", "HEAD"], [":scheme", "http"], [":authority", "panel"], [":path", path]];
+        const { answers, end } = await http2Exchange(
+          { port: subject.port, heads: new Map() },
+          http2Request([...fields, ...host]),
+          { deadline: 40_000, quiet: 40_000 },
+        );
+        assertEquals([answers, end], [[{ id: 1, status, seen: undefined, text: "" }], "closed"]);
+      }
+    }
+  });
+});
+
+Deno.test("HEAD has the length of a Response that is made of a text or bytes", async () => {
+  await using subject = await running({
+    onHTTPRequest: (_webServer, { uri }) => new Response(uri === "/text" ? "gr\u00fcn" : new Uint8Array(5)),
+  });
+  for (const uri of ["/text", "/bytes"]) {
+    assertMatch(
+      await rawRequest(subject.port, `HEAD ${uri}`),
+      /^HTTP\/1.1 200 OK\r\n[^]*content-length: 5\r\n[^]*\r\n\r\n$/,
+    );
+  }
 });
 
 /** What must never reach the wire: `what`, what is returned for it, and a word of the error. */
