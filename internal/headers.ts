@@ -73,7 +73,7 @@ interface Bodies {
 }
 
 /** `streamOrStatic` is the stream, or has the text or the bytes as its `body`. */
-type InnerResponse = { body: { streamOrStatic: ReadableStream | { body: string | Uint8Array } } | null } | undefined;
+type InnerResponse = { body: { streamOrStatic: ReadableStream | { body: string | Uint8Array<ArrayBuffer> } } | null } | undefined;
 
 let bodies: Bodies | null | undefined;
 
@@ -88,7 +88,7 @@ function findBodies(): Bodies | null {
 }
 
 /** The body of a `Response`: what it was made of, or a stream. To read `Response.body` makes a stream of any body. */
-export function contentOf(response: Response): string | Uint8Array | ReadableStream | null {
+export function contentOf(response: Response): string | Uint8Array<ArrayBuffer> | ReadableStream | null {
   bodies ??= findBodies();
   if (bodies === null) return response.body;
   const properties = response as unknown as Record<symbol, unknown>;

@@ -186,8 +186,10 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
   let { data } = parts;
   if (Array.isArray(data) || isDictionary(data)) {
     data = parts.data = asJSON(data);
-    parts.contentType ??= JSON_TYPE["content-type"];
-    (parts.fields ??= headerFields())["x-content-type-options"] ??= NOSNIFF;
+    if (parts.contentType === undefined) {
+      parts.contentType = JSON_TYPE["content-type"];
+      (parts.fields ??= headerFields())["x-content-type-options"] ??= NOSNIFF;
+    }
   }
   const known = isContent(data);
   if (!known && !(data instanceof ReadableStream)) {
@@ -228,10 +230,12 @@ function respond(
   }
   if (request.method === "HEAD") return headOf(status, headers, data);
   if (!isStream && !isLarge(data)) return new Response(data as BodyInit, { status, headers: headers! });
-  if (!isStream) {
-    return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
-  }
-  return streamed(status, new Headers(headers), data, sendings);
+  return isStream ? streamed(status, new Headers(headers), data, sendings) : whole(status, headers, data, sendings);
+}
+
+/** An answer with data that is sent in pieces. */
+function whole(status: number, headers: HeadersInit | undefined, data: Content, sendings: Sendings): Response {
+  return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
 }
 
 /**
@@ -294,16 +298,23 @@ function checked(response: Response, request: Request, sendings: Sendings): Resp
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
   const headers = headersOfResponse(response);
-  for (const [name, value] of pairsOf(headers)) checkValue(name, value);
+  let announced: string | undefined;
+  for (const [name, value] of pairsOf(headers)) {
+    checkValue(name, value);
+    if (name === "content-length") announced = value;
+  }
   Object.assign(headers, FROZEN);
   mark(response);
   const content = contentOf(response);
   if (content === null) return response;
-  if (request.method === "HEAD") {
-    return mark(headOf(statusOf(response), headers, content instanceof ReadableStream ? bodyOf(response)! : content));
-  }
-  const isLong = content instanceof ReadableStream || content.length > LARGE;
-  return isLong ? streamed(statusOf(response), headers, bodyOf(response)!, sendings) : response;
+  const status = statusOf(response);
+  const isStream = content instanceof ReadableStream;
+  if (request.method === "HEAD") return mark(headOf(status, headers, isStream ? bodyOf(response)! : content));
+  if (isStream) return streamed(status, headers, bodyOf(response)!, sendings);
+  if (isLarge(content)) return whole(status, headers, content, sendings);
+  // A length that is known is not the callback's to say.
+  const isRight = announced === undefined || announced === String(lengthOf(content));
+  return isRight ? response : mark(new Response(content, { status, headers: withLength(headers, lengthOf(content)) }));
 }
 
 /** Whether the answer is of server-sent events, which have no end of their own. */

@@ -250,6 +250,20 @@ Deno.test("HEAD has the length of a Response that is made of a text or bytes", a
   }
 });
 
+Deno.test("a Response of a known length has that length, however large, and not one of the callback", async () => {
+  await using subject = await running({
+    onHTTPRequest: (_webServer, { uri }) =>
+      new Response("x".repeat(Number(uri.slice(1))), { headers: { "content-length": "3" } }),
+  });
+  for (const size of [5, 100_000]) {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await rawRequest(subject.port, `${method} /${size}`);
+      assertMatch(answer, new RegExp(`^HTTP/1.1 200 OK\\r\\n(?:.*\\r\\n)*content-length: ${size}\\r\\n`, "i"));
+      assertEquals(answer.split("\r\n\r\n")[1], method === "GET" ? "x".repeat(size) : "");
+    }
+  }
+});
+
 /** What must never reach the wire: `what`, what is returned for it, and a word of the error. */
 const impossible: [what: string, answer: (response: ResponseDictionary) => unknown, word: string][] = [
   ["statusCode 0", () => ({ statusCode: 0 }), "statusCode"],
