@@ -73,7 +73,9 @@ interface Bodies {
 }
 
 /** `streamOrStatic` is the stream, or has the text or the bytes as its `body`. */
-type InnerResponse = { body: { streamOrStatic: ReadableStream | { body: string | Uint8Array<ArrayBuffer> } } | null } | undefined;
+type InnerResponse =
+  | { body: { streamOrStatic: ReadableStream | { body: string | Uint8Array<ArrayBuffer> } } | null }
+  | undefined;
 
 let bodies: Bodies | null | undefined;
 

@@ -104,10 +104,11 @@ export class Lifecycle {
     return this.#loading;
   }
 
-  /** Turns `active` on or off. A stop does not wait for files that are being read. */
+  /** Turns `active` on or off. A stop waits no longer than `shutdownTimeout` for files that are being read. */
   activate(active: boolean): Promise<void> {
-    if (!active) this.#interrupt();
+    const patience = active ? undefined : setTimeout(() => this.#interrupt(), this.#parameters.shutdownTimeout * 1000);
     return this.#transition(active ? "start" : "stop", () => {
+      clearTimeout(patience);
       this.#refuseIfServed();
       return this.#apply({ active });
     });
@@ -213,7 +214,7 @@ export class Lifecycle {
     }
   }
 
-  /** Waits for files, but not longer than until a stop. What comes later is let go. */
+  /** Waits for files, until a stop waits for them. What comes later is let go. */
   async #unlessStopped<Value>(reading: Promise<Value>, discard?: (value: Value) => unknown): Promise<Value> {
     const { promise: stopped, reject } = Promise.withResolvers<never>();
     let interrupted = false;
