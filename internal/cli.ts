@@ -170,6 +170,7 @@ async function serve(server: WebServer, log: boolean): Promise<void> {
     const { logRequests } = await import("./request_log.ts");
     logRequests(server, (line) => print("log", line));
   }
+  heedSignals(server);
   try {
     await server.start();
   } catch {
@@ -177,7 +178,6 @@ async function serve(server: WebServer, log: boolean): Promise<void> {
     Deno.exitCode = COULD_NOT_START;
     return;
   }
-  heedSignals(server);
   const { hostname, port, url } = server.address!;
   print(
     "log",

@@ -47,7 +47,10 @@ function isSame(wanted: string, address: ListenAddress | undefined): boolean {
 /** Calls `stop` at the first signal at which `deno serve` ends. A second one has its default effect. */
 export function onStopSignal(stop: () => void): void {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+  // A listener of a signal does not keep the process, and Deno's own may be called first, and leave nothing that does.
+  const keep = setInterval(() => {}, 2 ** 30);
   const heed = () => {
+    clearInterval(keep);
     for (const signal of signals) Deno.removeSignalListener(signal, heed);
     stop();
   };

@@ -2,7 +2,8 @@
 
 /** The program. */
 export const program = new URL("../mod.ts", import.meta.url).href;
-const config = `${import.meta.dirname}/../deno.json`;
+/** The settings of the project. */
+export const config = `${import.meta.dirname}/../deno.json`;
 
 /** A program that runs. */
 export interface Program extends AsyncDisposable {
@@ -19,12 +20,16 @@ export interface Program extends AsyncDisposable {
 function command(
   args: string[],
   permissions = ["--allow-net"],
-  { input, subcommand = "run" }: { input?: string | undefined; subcommand?: string } = {},
+  { input, subcommand = "run", env = {} }: {
+    input?: string | undefined;
+    subcommand?: string;
+    env?: Record<string, string>;
+  } = {},
 ): Deno.ChildProcess {
   const process = new Deno.Command(Deno.execPath(), {
     // Where a permission is missing, --no-prompt would hide a prompt; without a terminal a prompt is a failure.
     args: [subcommand, "--quiet", "--config", config, ...permissions, ...args],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
@@ -34,14 +39,22 @@ function command(
 }
 
 /** Starts a program, and waits for its first line. */
-export async function start(args: string[], permissions?: string[], subcommand?: string): Promise<Program> {
-  const process = command(args, permissions, subcommand === undefined ? {} : { subcommand });
+export async function start(
+  args: string[],
+  permissions?: string[],
+  subcommand = "run",
+  env: Record<string, string> = {},
+): Promise<Program> {
+  const process = command(args, permissions, { subcommand, env });
   const errors = new Response(process.stderr).text();
   const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let stdout = "";
   while (!stdout.includes("\n")) {
     const { value, done } = await reader.read();
-    if (done) throw new Error(`The program ended: ${await errors}`);
+    if (done) {
+      await process.status;
+      throw new Error(`The program ended: ${await errors}`);
+    }
     stdout += value;
   }
   const waiting: { text: string; resolve: () => void }[] = [];
