@@ -298,9 +298,8 @@ export class Lifecycle {
       certificate,
       handler: this.#handler(),
       onError: (error) => {
-        if (error instanceof Stalled) {
-          this.#cooks.warn("stalled", `${error.message}, and is dropped: see parameter "idleTimeout"`);
-        } else this.#cooks.report(error, "onHTTPRequest");
+        // Of which there was a warning.
+        if (!(error instanceof Stalled)) this.#cooks.report(error, "onHTTPRequest");
         return refusal(500);
       },
       onEnd: (error) => this.#cooks.report(error, "start"),
