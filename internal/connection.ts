@@ -63,7 +63,7 @@ export class Connection implements EventListenerObject {
   readonly #outbox: Outbox;
   /** How often it was looked at while it was connecting. */
   #looks = 0;
-  /** When our close was sent, as far as the looks tell, in milliseconds of `performance.now()`. */
+  /** When our close was sent, as far as the looks tell, in milliseconds as `check()` counts them. */
   #closing: number | undefined;
 
   constructor(socket: WebSocket, client: string, uri: string, shared: Shared) {

@@ -10,6 +10,7 @@ import { isLasting, refusalOf, responseDictionary, toResponse } from "./response
 import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
+const STALLED = 'A client took nothing of its answer, which is given up: see parameter "idleTimeout"';
 /** Methods that web pages of other origins may send: they change nothing (RFC 9110, section 9.2.1). */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
@@ -38,7 +39,7 @@ export class Requests {
   constructor(cooks: Cooks, parameters: () => WebServerParameters) {
     this.#cooks = cooks;
     this.#parameters = parameters;
-    this.sendings = new Sendings(() => parameters().idleTimeout);
+    this.sendings = new Sendings(() => parameters().idleTimeout, () => cooks.warn("stalled", STALLED));
   }
 
   /** The answer to a request. A promise only if there is a body to receive or the callback returns one. */

@@ -331,10 +331,8 @@ export class Lifecycle {
       certificate,
       handler: this.#handler(),
       onError: (error) => {
-        if (error instanceof Stalled) {
-          this.#cooks.warn("stalled", `${error.message}, and is dropped: see parameter "idleTimeout"`);
-          return refusal(500);
-        }
+        // Of which there was a warning.
+        if (error instanceof Stalled) return refusal(500);
         // Of a body that a callback sends back as it comes.
         const fault = faultOf(error);
         if (fault) return refusal(fault.status, fault.detail);
@@ -412,8 +410,11 @@ function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** The error of a server that could not go back to the port it had. */
-function lost(cause: unknown): Error {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`${detail}. The server has lost its port and tries to listen again; stop() ends that`, { cause });
+/** The error of a server that could not go back to the port it had, of the same kind. */
+function lost(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const Kind = cause.constructor as ErrorConstructor;
+  return new Kind(`${cause.message}. The server has lost its port and tries to listen again; stop() ends that`, {
+    cause,
+  });
 }

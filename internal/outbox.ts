@@ -34,7 +34,7 @@ export class Outbox {
   #bytes = 0;
   /** Empty messages since the last other one. */
   #empty = 0;
-  /** When the client was last seen making progress, in milliseconds of `performance.now()`; undefined while nothing waits. */
+  /** When the client was last seen making progress, in milliseconds as `isStuck()` is told; undefined while nothing waits. */
   #since: number | undefined;
   /** Bytes that waited then, and that have been added since. */
   #unsent = 0;

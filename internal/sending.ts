@@ -34,15 +34,15 @@ export function byteLength(text: string): number {
 
 /** A body under way. */
 interface Sending {
-  /** When the client was given its last piece, while it has not asked for the next one. */
-  since: number | undefined;
+  /** Looks at it since the client was given its last piece, while it has not asked for the next one. */
+  looks: number | undefined;
   /** Fails the answer, and cancels the source. */
   fail(error: Error): void;
   /** Ends the answer as if the source had ended. */
   end(): void;
 }
 
-/** Why an answer fails whose client takes nothing. */
+/** Why an answer fails whose client takes nothing. Deno tells of it only when that client moves or leaves. */
 export class Stalled extends Error {
   override name = "Stalled";
 }
@@ -50,14 +50,19 @@ export class Stalled extends Error {
 /** The bodies that one run sends. */
 export class Sendings {
   readonly #idleTimeout: () => number;
+  readonly #stalled: () => void;
   readonly #all = new Set<Sending>();
   /** Those that have no end of their own. */
   readonly #endless = new Set<Sending>();
   #checks: ReturnType<typeof setInterval> | undefined;
 
-  /** @param idleTimeout Seconds without progress after which a client is dropped; 0 is never */
-  constructor(idleTimeout: () => number) {
+  /**
+   * @param idleTimeout Seconds without progress after which a client is dropped; 0 is never
+   * @param stalled Hears of each such client
+   */
+  constructor(idleTimeout: () => number, stalled: () => void) {
     this.#idleTimeout = idleTimeout;
+    this.#stalled = stalled;
   }
 
   /** Sends bytes. They are not copied: what happens to the buffer before its end is sent happens to the answer. */
@@ -126,7 +131,7 @@ export class Sendings {
 
   #stream(source: Source, endless = false): ReadableStream<Bytes> {
     const sending: Sending = {
-      since: undefined,
+      looks: undefined,
       fail: (error) => {
         this.#forget(sending);
         source.cancel?.(error);
@@ -148,7 +153,7 @@ export class Sendings {
         controller.close();
       } else {
         controller.enqueue(piece);
-        sending.since = performance.now();
+        sending.looks = 0;
       }
     };
     return new ReadableStream<Bytes>({
@@ -160,7 +165,7 @@ export class Sendings {
           begun = true;
           this.#add(sending, endless);
         }
-        sending.since = undefined;
+        sending.looks = undefined;
         let piece;
         try {
           piece = source.next();
@@ -203,10 +208,11 @@ export class Sendings {
 
   #check(): void {
     const idleTimeout = this.#idleTimeout() * 1000;
-    const now = performance.now();
     for (const sending of this.#all) {
-      if (idleTimeout === 0 || sending.since === undefined || now - sending.since < idleTimeout) continue;
+      // By looks and not by a clock: while a callback blocks the process, no client can take anything.
+      if (idleTimeout === 0 || sending.looks === undefined || ++sending.looks * CHECK_INTERVAL <= idleTimeout) continue;
       sending.fail(new Stalled("The client took nothing of its answer"));
+      this.#stalled();
     }
   }
 }

@@ -1,90 +1,246 @@
-/** A server that loses its port, or cannot read its files: it says so, leaves others their turn, and can be stopped. */
+/** A server that loses its port to another program, or waits for a file that never ends: it comes back, and can be stopped. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { WebServer } from "../mod.ts";
-import { deferred, printed, running } from "./helpers.ts";
+import { type Callbacks, WebServer } from "../mod.ts";
+import { connect, deferred, disconnect, printed } from "./helpers.ts";
+import { startProgram, startSource } from "./program.ts";
 import { testWith } from "./programs.ts";
 
-/** A server whose port is taken as soon as a restart has left it; with what `onError` was told. */
-async function robbed() {
-  let thief: Deno.TcpListener | undefined;
-  const subject = await running({
-    onServerStop: () => {
-      thief ??= Deno.listen({ port: subject.port, hostname: "127.0.0.1" });
-    },
-    onHTTPRequest: () => ({ statusCode: 200, data: "here" }),
-  });
-  // The listener is closed by then, and onServerStop takes its port before it is opened again.
-  await assertRejects(() => subject.server.restart(), Error);
-  return { subject, leave: () => thief!.close() };
+/** A server of which another program takes the port as soon as it is free, once. */
+class Robbed implements AsyncDisposable {
+  readonly server: WebServer;
+  readonly errors: string[] = [];
+  thief: Deno.Listener | undefined;
+  starts = 0;
+
+  constructor(callbacks: Callbacks = {}) {
+    this.server = new WebServer({
+      port: 0,
+      localaddress: "127.0.0.1",
+      callbacks: {
+        onHTTPRequest: (webServer) => Response.json([webServer.active, webServer.name]),
+        onServerStart: () => void this.starts++,
+        onServerStop: (webServer) => {
+          this.thief = Deno.listen({ hostname: "127.0.0.1", port: webServer.address!.port });
+        },
+        onError: (_webServer, error, name) => void this.errors.push(`${name}: ${(error as Error).message}`),
+        ...callbacks,
+      },
+    });
+  }
+
+  /** Gives the port back, and waits until the server has it. */
+  async giveBack(): Promise<void> {
+    const { port } = this.thief!.addr as Deno.NetAddr;
+    this.thief!.close();
+    this.thief = undefined;
+    while (this.server.address?.port !== port) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.thief?.close();
+    await this.server.stop();
+    // The last stop has taken it again.
+    this.thief?.close();
+  }
 }
 
-Deno.test("a server whose port is taken during a restart says so, and comes back when the port is free", async () => {
-  const { subject, leave } = await robbed();
-  await using _end = subject;
-  assertEquals([subject.server.active, subject.server.parameters.active], [false, true]);
-  assertEquals(subject.errors.length, 1);
-  assertMatch(
-    subject.errors[0]!.error.message,
-    /another program uses it.* has lost its port and tries to listen again/,
+Deno.test("a restart whose port is taken meanwhile says so, and the server comes back when the port is free", async () => {
+  await using robbed = new Robbed();
+  const { server } = robbed;
+  await server.start();
+  const { port, url } = server.address!;
+  const socket = await connect(url);
+  const closed = new Promise((resolve) => socket.onclose = resolve);
+  const error = await assertRejects(() => server.restart(), Deno.errors.AddrInUse);
+  await closed;
+  assertStringIncludes(
+    error.message,
+    `Cannot listen on port ${port}: another program uses it. Stop that program, or set parameter "port"`,
   );
-  await printed("warn", async () => {
-    leave();
-    while (!subject.server.active) await new Promise((resolve) => setTimeout(resolve, 5));
+  assertStringIncludes(error.message, "The server has lost its port and tries to listen again; stop() ends that");
+  // It is told once, and is not there until it is back.
+  assertEquals(robbed.errors, [`restart: ${error.message}`]);
+  assertEquals([server.active, server.address, server.parameters.active], [false, undefined, true]);
+  const lines = await printed("warn", async () => {
+    await robbed.giveBack();
+    assertEquals(await (await fetch(url)).json(), [true, "webserver1"]);
   });
-  assertEquals(await (await fetch(subject.url)).text(), "here");
+  assertEquals(lines, [[`webserver1: The server listens again on ${url}`]]);
+  assertEquals([robbed.starts, robbed.errors.length], [2, 1]);
+  await disconnect(await connect(url));
 });
 
-Deno.test("stop() ends the tries to get the port back", async () => {
-  const { subject, leave } = await robbed();
-  await subject.server.stop();
-  assertEquals([subject.server.active, subject.server.parameters.active], [false, false]);
-  leave();
+Deno.test("stop() ends the tries to come back", async () => {
+  await using robbed = new Robbed();
+  const { server } = robbed;
+  await server.start();
+  const { port } = server.address!;
+  await assertRejects(() => server.restart(), Deno.errors.AddrInUse);
+  await server.stop();
+  assertEquals([server.active, server.parameters.active, robbed.starts], [false, false, 1]);
+  robbed.thief!.close();
+  robbed.thief = undefined;
+  // Nobody takes the port again: it is free for as long as several tries would take.
+  for (let look = 0; look < 10; look++) {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals([server.active, robbed.starts, robbed.errors.length], [false, 1, 1]);
+  // It can start as any other.
+  await server.start();
+  assertEquals([server.active, robbed.starts], [true, 2]);
 });
 
-Deno.test("onError that starts again at once, on a port that is taken, leaves others their turn", async () => {
-  using taken = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+Deno.test("start(), restart() and set() try at once to come back, on another port too", async () => {
+  await using robbed = new Robbed();
+  const { server } = robbed;
+  await server.start();
+  const { port } = server.address!;
+  await assertRejects(() => server.restart(), Deno.errors.AddrInUse);
+  await assertRejects(() => server.start(), Deno.errors.AddrInUse);
+  await assertRejects(() => server.restart(), Deno.errors.AddrInUse);
+  assertEquals(robbed.errors.map((error) => error.split(":")[0]), ["restart", "start", "restart"]);
+  // What needs no listener changes in place.
+  await server.set({ name: "renamed" });
+  await server.set({ port: 0 }).catch(() => {});
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const other = (free.addr as Deno.NetAddr).port;
+  free.close();
+  await server.set({ port: other });
+  assertEquals(server.address!.port, other);
+  assertEquals(await (await fetch(server.address!.url)).json(), [true, "renamed"]);
+  // The tries for the old port have ended.
+  robbed.thief!.close();
+  robbed.thief = undefined;
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+  assertEquals([server.address!.port, robbed.starts], [other, 2]);
+});
+
+Deno.test("a server with a saved certificate or a moved address that loses its port comes back as it was", async () => {
+  await using robbed = new Robbed();
+  const { server } = robbed;
+  await server.start();
+  const { port } = server.address!;
+  // It has to leave the old address first, which overlaps with the new one.
+  await assertRejects(() => server.set({ localaddress: "" }), Deno.errors.AddrInUse);
+  assertEquals(server.parameters.localaddress, "127.0.0.1");
+  await printed("warn", () => robbed.giveBack());
+  assertEquals([server.active, server.address!.port, server.address!.hostname], [true, port, "127.0.0.1"]);
+});
+
+Deno.test("onError that starts again a server whose port is taken leaves others their turn, and succeeds when the port is free", async () => {
+  const thief = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let tries = 0;
-  const many = deferred();
-  await using server = new WebServer({
-    port: taken.addr.port,
+  const started = deferred();
+  const server = new WebServer({
+    port: (thief.addr as Deno.NetAddr).port,
     localaddress: "127.0.0.1",
     callbacks: {
+      onServerStart: () => started.resolve(),
       onError(webServer) {
-        if (++tries < 8) webServer.start();
-        else many.resolve();
+        tries++;
+        webServer.start();
       },
     },
   });
-  let turns = 0;
-  const clock = setInterval(() => turns++, 1);
-  await assertRejects(() => server.start(), Deno.errors.AddrInUse);
-  await many.promise;
-  clearInterval(clock);
-  assert(turns >= 8, `${turns} turns`);
+  server.start();
+  // A timer has its turns all the time.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert(tries > 2 && tries < 50, `${tries} tries`);
+  thief.close();
+  await started.promise;
+  await server.stop();
+});
+
+Deno.test("the program that lost its port goes on trying, and ends on SIGTERM with exit code 1", async () => {
+  // The callbacks take the port, by SIGUSR2 as an operator restarts it.
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(
+    path,
+    `let thief;
+     export const onServerStop = (webServer) => { thief ??= Deno.listen({ hostname: "127.0.0.1", port: webServer.address.port }); };
+     export const onError = (webServer, error, name) => console.log("failed", name, error.message);`,
+  );
+  try {
+    await using running = await startProgram(["--callbacks", path], ["--allow-net", `--allow-read=${path}`]);
+    running.process.kill("SIGUSR2");
+    await running.printed("failed restart Cannot listen on port");
+    running.process.kill("SIGTERM");
+    const { code, stdout } = await running.ended();
+    assertEquals(code, 1);
+    assertMatch(stdout, /tries to listen again; stop\(\) ends that/);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 testWith(
   ["mkfifo"],
-  "a callbacks file that becomes a named pipe is refused, and the server can be stopped",
+  "a callbacks file that is replaced by a named pipe is refused at a save and at a restart, and stop() settles",
   async () => {
-    const folder = await Deno.makeTempDir();
+    const directory = await Deno.makeTempDir();
+    const path = `${directory}/show.dat`;
+    const errors: string[] = [];
+    const told = deferred();
     try {
-      for (const name of ["show.ts", "show.dat"]) {
-        const path = `${folder}/${name}`;
-        await Deno.writeTextFile(path, 'export const onHTTPRequest = () => new Response("fine");');
-        const lines = await printed("error", async () => {
-          const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: path, watch: true });
-          await server.start();
-          await new Deno.Command("mkfifo", { args: [`${path}.pipe`] }).output();
-          await Deno.rename(`${path}.pipe`, path);
-          while (server.info().errors === 0) await fetch(server.address!.url).then((answer) => answer.text());
-          await server.stop();
-        });
-        assertStringIncludes(String(lines[0]), "it is a pipe or a device, not a file");
-      }
+      await Deno.writeTextFile(path, `export const onHTTPRequest = () => new Response("one");`);
+      const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: path, watch: true });
+      const lines = await printed("error", async () => {
+        await server.start();
+        const { error } = console;
+        console.error = (...values) => (error(...values), errors.push(String(values[0])), told.resolve());
+        await Deno.remove(path);
+        const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+        assert(success);
+        await told.promise;
+        assertEquals(await (await fetch(server.address!.url)).text(), "one");
+        const error2 = await assertRejects(() => server.restart(), TypeError);
+        assertStringIncludes(error2.message, "it is a pipe or a device, not a file");
+        assertEquals(await (await fetch(server.address!.url)).text(), "one");
+        await server.stop();
+        await assertRejects(() => server.start(), TypeError);
+        assertEquals(server.active, false);
+      });
+      assert(lines.length >= 2);
+      assertMatch(errors[0]!, /Cannot load callbacks "[^"]*show\.dat": it is a pipe or a device, not a file$/);
     } finally {
-      await Deno.remove(folder, { recursive: true });
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+);
+
+testWith(
+  ["mkfifo"],
+  "a certificate or a script that is a named pipe does not keep a server from its stop",
+  async () => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const { success } = await new Deno.Command("mkfifo", { args: [`${directory}/pipe.ts`, `${directory}/key.pem`] })
+        .output();
+      assert(success);
+      await using program = await startSource(
+        `
+      const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: { onError() {} } });
+      await server.start();
+      console.log(server.address.port);
+      const refused = [];
+      const collect = (error) => refused.push(error.message);
+      await server.set({ callbacks: ${JSON.stringify(`${directory}/pipe.ts`)} }).catch(collect);
+      await server.set({ secure: true, privatekey: ${JSON.stringify(`${directory}/key.pem`)}, certificate: ${
+          JSON.stringify(`${directory}/key.pem`)
+        } }).catch(collect);
+      await server.stop();
+      console.log(JSON.stringify(refused));
+      Deno.exit();
+    `,
+        ["--allow-all"],
+      );
+      const { code, stdout } = await program.ended();
+      assertEquals(code, 0);
+      assertEquals(JSON.parse(stdout.split("\n")[1]!).length, 2);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
     }
   },
 );
