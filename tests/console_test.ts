@@ -159,7 +159,7 @@ if (Deno.build.os === "linux") {
     const isLogged = (line: string) => / GET \/\d+\/\d+\/x{200} 200 OK \d+\.\d ms$/.test(line);
     const logged = lines.filter(isLogged).length;
     const dropped = lines.flatMap((line) => {
-      const match = /^\.\.\. (\d+) lines were dropped, since the output was not read in time$/.exec(line);
+      const match = /^\.\.\. dropped, since the output was not read in time: (\d+) lines$/.exec(line);
       return match ? [Number(match[1])] : [];
     });
     assert(logged > 100 && logged < MANY, `${logged} lines`);
