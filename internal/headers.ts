@@ -92,15 +92,20 @@ function findBodies(): Bodies | null {
   return inner && texts.length > 0 ? { texts, inner } : null;
 }
 
-/** Whether the body of a `Response` is a stream, or longer than so many bytes. To read `Response.body` makes a stream of any body. */
-export function isLong(response: Response, bytes: number): boolean {
+/**
+ * What the body of a `Response` is: none, a stream, longer than so many bytes (or characters), or neither. To read `Response.body` makes a
+ * stream of any body.
+ */
+export function kindOfBody(response: Response, bytes: number): "none" | "stream" | "long" | "short" {
   bodies ??= findBodies();
-  if (bodies === null) return response.body !== null;
+  if (bodies === null) return response.body === null ? "none" : "stream";
   const properties = response as unknown as Record<symbol, unknown>;
   for (const symbol of bodies.texts) {
     const text = properties[symbol];
-    if (typeof text === "string") return text.length > bytes;
+    if (typeof text === "string") return text.length > bytes ? "long" : "short";
   }
   const body = (properties[bodies.inner] as InnerResponse)?.body?.streamOrStatic;
-  return body !== undefined && (body instanceof ReadableStream || body.body.length > bytes);
+  if (body === undefined) return "none";
+  if (body instanceof ReadableStream) return "stream";
+  return body.body.length > bytes ? "long" : "short";
 }

@@ -6,7 +6,7 @@ import { type Cooks, Failure } from "./cook.ts";
 import { originObjection } from "./origin.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { type RequestContext, requestDictionary } from "./request.ts";
-import { isLasting, refusal, responseDictionary, toResponse } from "./response.ts";
+import { isLasting, refusal, responseDictionary, sendableHead, toResponse } from "./response.ts";
 import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
@@ -46,7 +46,11 @@ export class Requests {
   answer(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") return this.#answerWithBody(request, info, context);
-    return this.#counted(this.#respond({ request, info, context }), info);
+    const answer = this.#counted(this.#respond({ request, info, context }), info);
+    if (method === "GET") return answer;
+    return answer instanceof Promise
+      ? answer.then((settled) => sendableHead(settled, request))
+      : sendableHead(answer, request);
   }
 
   /** Resolves when no answer is under way. */

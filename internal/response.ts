@@ -13,7 +13,7 @@ import {
   valueOf,
 } from "./header_fields.ts";
 import { numberIn } from "./header_values.ts";
-import { isHTTP2, isLong, pairsOf } from "./headers.ts";
+import { isHTTP2, kindOfBody, pairsOf } from "./headers.ts";
 import { byteLength, type Sendings } from "./sending.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
@@ -221,11 +221,13 @@ function respond(
     return new Response(null, { status, headers: headers! });
   }
   if (request.method === "HEAD") return headOf(status, headers, data, request);
-  if (!isStream && !isLarge(data)) return new Response(data as BodyInit, { status, headers: headers! });
-  if (!isStream) {
-    return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
+  if (isStream) return streamed(status, new Headers(headers), data, sendings);
+  if (!isLarge(data) && !(data instanceof Blob)) {
+    // With an empty string, Deno would say that it is text.
+    return new Response(data === "" ? null : data as BodyInit, { status, headers: headers! });
   }
-  return streamed(status, new Headers(headers), data, sendings);
+  const body = isLarge(data) ? sent(data, sendings) : data as Blob;
+  return mark(new Response(body, { status, headers: withLength(headers, lengthOf(data)) }));
 }
 
 /** The answer to HEAD: that to GET without its body, with the length that it would have if that is known. */
@@ -249,6 +251,11 @@ function withoutBody(answer: Response, request: Request): Response {
   return isHTTP2(request) || headers.has("content-length")
     ? new Response(null, { status, headers })
     : new Response(new ReadableStream(), { status, headers });
+}
+
+/** An answer to HEAD as it can be sent: over HTTP/2, Deno makes an error of any body, one of our own refusals too. */
+export function sendableHead(answer: Response, request: Request): Response {
+  return isHTTP2(request) && kindOfBody(answer, LARGE) !== "none" ? withoutBody(answer, request) : answer;
 }
 
 /** A stream that is not sent is cancelled, so that its source can close. */
@@ -281,6 +288,8 @@ const isUsed = original("bodyUsed");
 const headersOfResponse = original("headers");
 const bodyOf = original("body");
 
+const CONTENT_LENGTH = "content-length";
+
 /** Freezes headers after the check: a control character that is set later would end the process of Deno. */
 const FROZEN = { set() {}, append() {}, delete() {} };
 
@@ -292,12 +301,22 @@ function checked(response: Response, request: Request, sendings: Sendings): Resp
     throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
   }
   const headers = headersOfResponse(response);
-  for (const [name, value] of pairsOf(headers)) checkValue(name, value);
+  let announced = false;
+  for (const [name, value] of pairsOf(headers)) {
+    checkValue(name, value);
+    announced ||= name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH;
+  }
+  const kind = kindOfBody(response, LARGE);
+  const isHead = request.method === "HEAD";
+  // What is no stream has the length that it has; but a callback may answer HEAD with the length of what GET would have.
+  if (announced && (kind === "short" || kind === "long" || (kind === "none" && !isHead))) {
+    headers.delete(CONTENT_LENGTH);
+  }
   Object.assign(headers, FROZEN);
   mark(response);
-  const long = isLong(response, LARGE);
-  if (request.method === "HEAD") return long || isHTTP2(request) ? headOfResponse(response, request) : response;
-  return long ? streamed(statusOf(response), headers, bodyOf(response)!, sendings) : response;
+  const isSmall = kind === "short" || kind === "none";
+  if (isHead) return isSmall && !isHTTP2(request) ? response : headOfResponse(response, request);
+  return isSmall ? response : streamed(statusOf(response), headers, bodyOf(response)!, sendings);
 }
 
 function headOfResponse(response: Response, request: Request): Response {

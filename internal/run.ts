@@ -10,7 +10,7 @@ import { headerOf } from "./headers.ts";
 import { Requests } from "./http.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import type { RequestContext } from "./request.ts";
-import { refusal } from "./response.ts";
+import { refusal, sendableHead } from "./response.ts";
 import { type Slots, WebSockets } from "./websocket.ts";
 import { within } from "./within.ts";
 
@@ -56,7 +56,7 @@ export class Run {
 
   /** Answers a request. */
   fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
-    if (this.#ended) return refusal(503, "The server stops", { connection: "close" });
+    if (this.#ended) return sendableHead(refusal(503, "The server stops", { connection: "close" }), request);
     const upgrade = headerOf(request, "upgrade");
     if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(request, info);
     return this.#requests.answer(request, info, this.#context);
