@@ -229,7 +229,11 @@ function respond(
     return new Response(null, { status, headers: headers! });
   }
   if (request.method === "HEAD") return headOf(status, headers, data);
-  if (!isStream && !isLarge(data)) return new Response(data as BodyInit, { status, headers: headers! });
+  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length.
+  if (data === "") return new Response(null, { status, headers: headers! });
+  if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
+    return new Response(data as BodyInit, { status, headers: headers! });
+  }
   return isStream ? streamed(status, new Headers(headers), data, sendings) : whole(status, headers, data, sendings);
 }
 
@@ -287,6 +291,8 @@ const isUsed = original("bodyUsed");
 const headersOfResponse = original("headers");
 const bodyOf = original("body");
 
+const CONTENT_LENGTH = "content-length";
+
 /** Freezes headers after the check: a control character that is set later would end the process of Deno. */
 const FROZEN = { set() {}, append() {}, delete() {} };
 
@@ -301,11 +307,13 @@ function checked(response: Response, request: Request, sendings: Sendings): Resp
   let announced: string | undefined;
   for (const [name, value] of pairsOf(headers)) {
     checkValue(name, value);
-    if (name === "content-length") announced = value;
+    if (name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH) announced = value;
   }
+  const content = contentOf(response);
+  // Without a body there is no length but for HEAD, which has that of GET.
+  if (content === null && announced !== undefined && request.method !== "HEAD") headers.delete(CONTENT_LENGTH);
   Object.assign(headers, FROZEN);
   mark(response);
-  const content = contentOf(response);
   if (content === null) return response;
   const status = statusOf(response);
   const isStream = content instanceof ReadableStream;
