@@ -3,7 +3,7 @@
 import { badRequest, type Fault, faultOf } from "./bad_request.ts";
 import type { Deadlines, Progress } from "./deadlines.ts";
 import { numberIn, trimmed } from "./header_values.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf, isHTTP2 } from "./headers.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
 import { turns } from "./deno.ts";
@@ -153,11 +153,22 @@ export class RequestBody {
     this.#claimed = 0;
   }
 
-  /** The answer to a request whose body is not taken, or not to its end. The rest is dropped. */
-  refuse(status: number, detail?: string): Response {
+  /**
+   * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
+   * the stream as soon as that is sent, and some clients lose the answer then.
+   */
+  refuse(status: number, detail?: string): Response | Promise<Response> {
     this.release();
-    if (!this.#ended && !this.#stalled && !this.isEmpty) void this.#drop(status === 408);
-    return refusal(status, detail);
+    const answer = refusal(status, detail);
+    if (this.#ended || this.#stalled || this.isEmpty) return answer;
+    // There is no time left for a body that is late.
+    if (status === 408) {
+      void this.#letGo();
+      return answer;
+    }
+    const rest = this.#readOn();
+    void rest.then(() => this.#letGo());
+    return isHTTP2(this.#request) ? rest.then(() => answer) : answer;
   }
 
   #claim(bytes: number): void {
@@ -245,25 +256,25 @@ export class RequestBody {
     return size === data.length ? data : data.slice(0, size);
   }
 
-  /**
-   * Reads the rest of the body, up to a limit, and ends the connection if there is more. While it is read here, Deno leaves the connection
-   * to the reader; otherwise it would read on without limit.
-   */
-  async #drop(atOnce: boolean): Promise<void> {
-    const answered = this.#context.info?.completed.catch(() => {});
-    const reader = this.#open();
+  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise. */
+  async #readOn(): Promise<void> {
+    const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
+    const allowed = this.#smallChunks + FREE_CHUNKS;
+    const isTooMuch = () => this.#size >= most || this.#smallChunks > allowed + this.#size / AVERAGE_CHUNK;
+    const mayReadOn = () => !this.#context.stopped.aborted && !isTooMuch() && !this.#isTooSlow();
     try {
-      const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
-      const allowed = this.#smallChunks + FREE_CHUNKS;
-      const isTooMuch = () => this.#size >= most || this.#smallChunks > allowed + this.#size / AVERAGE_CHUNK;
-      const mayReadOn = () => !this.#context.stopped.aborted && !isTooMuch() && !this.#isTooSlow();
-      while (!atOnce && !this.#ended && mayReadOn()) await this.#next();
-      await answered;
-      // The answer reaches the connection in these.
-      await turns(2);
+      while (!this.#ended && mayReadOn()) await this.#next();
     } catch {
       // The rest did not come.
     }
+  }
+
+  /** Ends the connection, if there is still more of the body, once the answer is sent. */
+  async #letGo(): Promise<void> {
+    const reader = this.#open();
+    await this.#context.info?.completed.catch(() => {});
+    // The answer reaches the connection in these.
+    await turns(2);
     await reader?.cancel().catch(() => {});
   }
 }
