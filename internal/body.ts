@@ -3,7 +3,7 @@
 import { badRequest, type Fault, faultOf } from "./bad_request.ts";
 import type { Deadlines, Progress } from "./deadlines.ts";
 import { numberIn, trimmed } from "./header_values.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf, isHTTP2 } from "./headers.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
 import { turns } from "./deno.ts";
@@ -175,16 +175,22 @@ export class RequestBody {
   release(): void {
     this.#released = true;
     if (this.#readings === 0) this.#release(this.#claimed);
-    if (this.#failed && !this.#refused) void this.#drop(false);
+    if (this.#failed && !this.#refused) void this.#drop(true);
   }
 
-  /** The answer to a request whose body is not taken, or not to its end. The rest is dropped. */
-  refuse(status: number, detail?: string): Response {
-    const drops = !this.#refused;
+  /**
+   * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
+   * the stream as soon as that is sent, and some clients lose the answer then.
+   */
+  refuse(status: number, detail?: string): Response | Promise<Response> {
+    const isFirst = !this.#refused;
     this.#refused = true;
     this.release();
-    if (drops) void this.#drop(status === 408);
-    return refusal(status, detail);
+    const answer = refusal(status, detail);
+    if (!isFirst) return answer;
+    // There is no time left for a body that is late.
+    const rest = this.#drop(status !== 408);
+    return isHTTP2(this.#request) ? rest.then(() => answer) : answer;
   }
 
   /** Does something for which memory is claimed. It is given back at the end if the answer was given meanwhile. */
@@ -297,26 +303,37 @@ export class RequestBody {
   }
 
   /**
-   * Reads the rest of the body, up to a limit, and ends the connection if there is more. While it is read here, Deno leaves the connection
-   * to the reader; otherwise it would read on without limit.
+   * Drops the rest of the body.
+   *
+   * @returns When what is read of it has been read; the connection is let go once the answer is sent
    */
-  async #drop(atOnce: boolean): Promise<void> {
+  #drop(readsOn: boolean): Promise<void> {
     this.#refused = true;
-    if (this.#ended || this.#stalled || this.isEmpty) return;
-    const answered = this.#context.info?.completed.catch(() => {});
-    const reader = this.#open();
+    if (this.#ended || this.#stalled || this.isEmpty) return Promise.resolve();
+    const rest = readsOn ? this.#readOn() : Promise.resolve();
+    void rest.then(() => this.#letGo());
+    return rest;
+  }
+
+  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise. */
+  async #readOn(): Promise<void> {
+    const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
+    const allowed = this.#smallChunks + FREE_CHUNKS;
+    const isTooMuch = () => this.#size >= most || this.#smallChunks > allowed + this.#size / AVERAGE_CHUNK;
+    const mayReadOn = () => !this.#context.stopped.aborted && !isTooMuch() && !this.#isTooSlow();
     try {
-      const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
-      const allowed = this.#smallChunks + FREE_CHUNKS;
-      const isTooMuch = () => this.#size >= most || this.#smallChunks > allowed + this.#size / AVERAGE_CHUNK;
-      const mayReadOn = () => !this.#context.stopped.aborted && !isTooMuch() && !this.#isTooSlow();
-      while (!atOnce && !this.#ended && mayReadOn()) await this.#next();
-      await answered;
-      // The answer reaches the connection in these.
-      await turns(2);
+      while (!this.#ended && mayReadOn()) await this.#next();
     } catch {
       // The rest did not come.
     }
+  }
+
+  /** Ends the connection, if there is still more of the body, once the answer is sent. */
+  async #letGo(): Promise<void> {
+    const reader = this.#open();
+    await this.#context.info?.completed.catch(() => {});
+    // The answer reaches the connection in these.
+    await turns(2);
     await reader?.cancel().catch(() => {});
   }
 }

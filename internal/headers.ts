@@ -66,6 +66,11 @@ export function pairsOf(headers: Headers): Iterable<readonly [string, string]> {
   return pairs?.length ? pairs : headers;
 }
 
+/** Whether a request came over HTTP/2, as a rule: there the host is not in a header, but a client may send that too. */
+export function isHTTP2(request: Request): boolean {
+  return headerOf(request, "host") === null;
+}
+
 /** Where Deno keeps the body of a `Response`: in one of these as a text, or in the body of the inner response. */
 interface Bodies {
   readonly texts: symbol[];

@@ -84,7 +84,7 @@ export class Requests {
   }
 
   /** The refusal of a request by what is known of it before its body has arrived. */
-  #refused(request: Request, body: RequestBody): Response | undefined {
+  #refused(request: Request, body: RequestBody): Answer | undefined {
     if (!SAFE.includes(request.method)) {
       const detail = originObjection(request, this.#parameters(), this.#cooks);
       if (detail !== undefined) return body.refuse(403, detail);
@@ -102,7 +102,7 @@ export class Requests {
     } catch (error) {
       const fault = faultOf(error);
       if (fault === undefined) throw error;
-      return body.refuse(fault.status, fault.detail);
+      return await body.refuse(fault.status, fault.detail);
     }
     try {
       return await this.#respond(exchange, data);
@@ -120,7 +120,7 @@ export class Requests {
       : this.#finish(result, exchange);
   }
 
-  #finish(result: unknown, { request, context, body }: Exchange): Response {
+  #finish(result: unknown, { request, context, body }: Exchange): Answer {
     if (result instanceof Failure && body) return body.refuse(result.status, result.detail);
     const answer = this.#answerOf(result, request);
     if (context.clearText?.suspects) context.clearText.answered(request, answer.status);

@@ -253,7 +253,7 @@ function headOf(status: number, headers: HeadersInit | undefined, data: Content 
   discard(data);
   const all = new Headers(headers);
   // Without a body, Deno announces a length of 0 over HTTP/1.1.
-  return new Response(all.has("content-length") ? null : empty(), { status, headers: all });
+  return new Response(announcedLength(all) === undefined ? empty() : null, { status, headers: all });
 }
 
 /** A stream that has ended. */
@@ -269,9 +269,11 @@ function discard(stream: ReadableStream | null | undefined): void {
 /** Cancels the stream of an answer that is not sent, whatever kind of object it is. */
 export function cancel(answer: unknown): void {
   if (typeof answer !== "object" || answer === null) return;
+  if (answer instanceof ReadableStream) return discard(answer);
   try {
-    const data = answer instanceof Response ? answer.body : (answer as Partial<ResponseDictionary>).data;
-    if (data instanceof ReadableStream) discard(data);
+    // A Response as `data` is a mistake, but its source is as real.
+    const data = answer instanceof Response ? answer : (answer as Partial<ResponseDictionary>).data as unknown;
+    discard(data instanceof Response ? data.body : data as ReadableStream);
   } catch {
     // Its getters throw, which is why it is not sent.
   }
@@ -330,11 +332,22 @@ function isEventStream(headers: Headers): boolean {
   return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }
 
+/**
+ * The length that a callback announces, if it does.
+ *
+ * @throws {TypeError} If it is not a number
+ */
+function announcedLength(headers: Headers): number | undefined {
+  const announced = headers.get(CONTENT_LENGTH);
+  if (announced === null) return undefined;
+  const length = numberIn(announced);
+  if (Number.isNaN(length)) throw new TypeError('Cannot send the header "content-length": its value is not a number');
+  return length;
+}
+
 /** An answer with a stream. */
 function streamed(status: number, headers: Headers, stream: ReadableStream, sendings: Sendings): Response {
-  const announced = headers.get("content-length");
-  const length = announced === null ? Infinity : numberIn(announced);
-  if (Number.isNaN(length)) throw new TypeError('Cannot send the header "content-length": its value is not a number');
+  const length = announcedLength(headers) ?? Infinity;
   if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
   // What the system's own buffers hold goes by the fastest way: a file without JavaScript.
   const body = length <= LARGE ? stream : sendings.stream(stream, isEventStream(headers));
@@ -356,6 +369,7 @@ export function toResponse(answer: unknown, request: Request, sendings: Sendings
     cancel(answer);
     throw error;
   }
+  cancel(answer);
   throw new TypeError(
     `Cannot answer: the callback returned ${kindOf(answer)}, not a response dictionary or a Response`,
   );
