@@ -60,14 +60,14 @@ export class BodyMemory {
   }
 }
 
-/** What is around a body. */
+/** What a body needs of its server. */
 export interface BodyContext {
   readonly memory: BodyMemory;
   readonly deadlines: Deadlines;
   readonly limits: () => Limits;
   /** Aborts when the server begins to stop. */
   readonly stopped: AbortSignal;
-  /** Whether the server has stopped, and given up what was under way. */
+  /** Whether the server has stopped, and abandoned what was under way. */
   readonly isOver: () => boolean;
   readonly info: Deno.ServeHandlerInfo | undefined;
 }
@@ -111,7 +111,7 @@ export class RequestBody {
     if (length !== null) this.#length = numberIn(length);
   }
 
-  /** Whether the request brings none. HTTP/2 needs no length for a body, so only an explicit 0 says so. */
+  /** Whether the body is empty. HTTP/2 needs no length for a body, so only an explicit 0 says so. */
   get isEmpty(): boolean {
     return this.#length === 0;
   }

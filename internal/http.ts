@@ -10,7 +10,7 @@ import { isLasting, refusalOf, responseDictionary, toResponse } from "./response
 import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
-const STALLED = 'A client took nothing of its answer, which is given up: see parameter "idleTimeout"';
+const STALLED = 'A client read nothing of its answer, so the answer is dropped: see parameter "idleTimeout"';
 /** Methods that web pages of other origins may send: they change nothing (RFC 9110, section 9.2.1). */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
@@ -54,7 +54,7 @@ export class Requests {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenIdle = resolve);
   }
 
-  /** What is under way is given up: no body is read on. */
+  /** Abandons what is under way: no body is read any further. */
   abandon(): void {
     this.#isOver = true;
   }

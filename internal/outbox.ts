@@ -6,7 +6,7 @@ export type Message = string | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
 /** What a message that waits costs beside its data, in bytes. Deno 2.9 holds about a kilobyte for each. */
 export const MESSAGE_COST = 1024;
 
-/** Messages of a batch: the socket tells bytes only, so how many messages wait is known to so many. */
+/** Messages of a batch. The socket tells bytes only, so the number of messages that wait is known to within one batch. */
 const BATCH = 256;
 /**
  * Empty messages that count as sent at each look at the connection: the socket tells nothing of them. A client that gets other messages

@@ -58,7 +58,7 @@ export class Sendings {
 
   /**
    * @param idleTimeout Seconds without progress after which a client is dropped; 0 is never
-   * @param stalled Hears of each such client
+   * @param stalled Called for each such client
    */
   constructor(idleTimeout: () => number, stalled: () => void) {
     this.#idleTimeout = idleTimeout;
@@ -109,7 +109,7 @@ export class Sendings {
           if (done) return undefined;
           rest = value;
         }
-        // A piece that is no bytes fails when it is sent.
+        // A piece of another type fails when it is sent.
         if (!(rest instanceof Uint8Array) || rest.length <= PIECE) {
           const piece = rest;
           rest = undefined;
