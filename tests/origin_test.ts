@@ -84,7 +84,7 @@ const MATRIX: Record<string, { origins: ParameterChange["origins"]; rows: Row[] 
       "https://panel.example:8443",
       "app://panel",
       "null",
-      "http://xn--bhne-0ra.local",
+      "http://b\xfchne.local",
     ],
     rows: [
       ["http://panel.example", "panel.local", true],
@@ -241,7 +241,6 @@ Deno.test("what no page could match is refused as an item of origins, in one sen
         "http://user@x",
         "HTTP://x",
         "http://X.local",
-        "http://b\xfchne.local",
         "http://",
         "http:x",
         " http://x",
