@@ -15,7 +15,7 @@ const FILE = "file://";
  */
 export function canonicalOrigin(text: string): string | undefined {
   if (text === "null" || text === FILE) return text;
-  const url = /^[a-z][a-z\d+.-]*:\/\/[^\s/\\?#@A-Z]+$/.test(text) ? URL.parse(text) : null;
+  const url = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@A-Z!"$%&'()*+,;<=>\\^`{|}~]+$/.test(text) ? URL.parse(text) : null;
   return url === null || url.host === "" ? undefined : `${url.protocol}//${url.host}`;
 }
 

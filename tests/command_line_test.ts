@@ -3,9 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import deno from "../deno.json" with { type: "json" };
 import { verifyPassword, WebServer } from "../mod.ts";
-import { connect, disconnect, once, rawRequest } from "./helpers.ts";
-import { config, type Program, program, run, startProgram } from "./program.ts";
-import { testWith } from "./programs.ts";
+import { connect, disconnect, rawRequest } from "./helpers.ts";
+import { type Program, run, startProgram } from "./program.ts";
 
 /** A folder that is removed at the end. */
 async function folder(): Promise<AsyncDisposable & { path: string }> {
@@ -169,47 +168,6 @@ if (Deno.build.os !== "windows") {
     const { code, stderr } = await running.ended();
     assertEquals(code, 0);
     assertMatch(stderr, /^webserver1: Cannot load callbacks [^\n]*show\.ts[^\n]*\n$/);
-  });
-
-  Deno.test("SIGHUP without a terminal changes nothing: WebSockets stay open", async () => {
-    await using running = await startProgram([]);
-    const socket = await connect(urlOf(running));
-    running.process.kill("SIGHUP");
-    const echo = once(socket, "message");
-    socket.send("still here");
-    assertEquals((await echo).data, "still here");
-    await disconnect(socket);
-    running.process.kill("SIGTERM");
-    assertEquals((await running.ended()).code, 0);
-  });
-
-  testWith(["script"], "SIGHUP at a terminal that closes stops the server", async () => {
-    await using directory = await folder();
-    const path = `${directory.path}/show.ts`;
-    await Deno.writeTextFile(
-      path,
-      `export const onServerStart = () => console.log("pid", Deno.pid, ".");
-export const onServerStop = () => Deno.writeTextFileSync(${JSON.stringify(`${directory.path}/stopped`)}, "");`,
-    );
-    const flags = `--allow-net --allow-read=${directory.path} --allow-write=${directory.path}`;
-    const settings = `--config=${config} --quiet`;
-    const command =
-      `${Deno.execPath()} run ${settings} ${flags} ${program} --port 0 --localaddress 127.0.0.1 --callbacks ${path}`;
-    const terminal = new Deno.Command("script", {
-      args: ["--quiet", "--return", "--command", `exec ${command}`, "/dev/null"],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    let screen = "";
-    for await (const text of terminal.stdout.pipeThrough(new TextDecoderStream())) {
-      const before = screen;
-      screen += text;
-      const pid = /pid (\d+) \./.exec(screen);
-      if (pid && !/pid (\d+) \./.test(before)) Deno.kill(Number(pid[1]), "SIGHUP");
-    }
-    await terminal.stdin.abort().catch(() => {});
-    await terminal.status;
-    assert((await Deno.stat(`${directory.path}/stopped`)).isFile);
   });
 
   Deno.test("SIGTERM while a restart is under way ends the program with 0", async () => {

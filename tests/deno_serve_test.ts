@@ -1,9 +1,8 @@
 /** A server as the program of `deno serve`: what it keeps, what it refuses, and how it ends. */
 
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { once } from "./helpers.ts";
 import { program, start } from "./program.ts";
-import { HANDSHAKE } from "./raw_websocket.ts";
 
 /** Runs `body` with a module whose default export is a server with these parameters. */
 async function withModule(parameters: string, body: (module: string) => Promise<void>): Promise<void> {
@@ -96,30 +95,3 @@ Deno.test("deno serve --parallel: every worker says by which address it was aske
     }
   });
 });
-
-if (Deno.build.os !== "windows") {
-  Deno.test("deno serve on a Unix socket: each WebSocket client has a name of its own, and gets its messages", async () => {
-    await withModule("", async (module) => {
-      const path = `${module}.socket`;
-      await using _running = await start([module], ["--allow-net", "--allow-read", "--allow-write"], "serve", {
-        DENO_SERVE_ADDRESS: `unix:${path}`,
-      });
-      const open = async () => {
-        const connection = await Deno.connect({ transport: "unix", path });
-        await connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
-        return connection;
-      };
-      using one = await open();
-      using other = await open();
-      const greeting = async (connection: Deno.Conn) => {
-        const buffer = new Uint8Array(1024);
-        for (let text = "";;) {
-          const name = /unix:\d+/.exec(text);
-          if (name) return name[0];
-          text += new TextDecoder().decode(buffer.subarray(0, (await connection.read(buffer))!));
-        }
-      };
-      assert(await greeting(one) !== await greeting(other));
-    });
-  });
-}

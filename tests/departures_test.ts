@@ -79,7 +79,7 @@ if (Deno.build.os === "linux") {
 testWith(["python3"], "the program ends on SIGTERM after handshakes that were reset", async () => {
   await using running = await startProgram([]);
   const port = Number(/:(\d+)\//.exec(running.line)![1]);
-  await reset(port, "", 200);
+  await reset(port, "", 50);
   running.process.kill("SIGTERM");
   assertEquals((await running.ended()).code, 0);
 });

@@ -1,105 +1,277 @@
-/** Which web pages are admitted: the parameter `origins` against `Origin` and `Host`, for WebSockets and for methods that change something. */
+/** Which web pages may change something: every kind of `origins`, of page, of name of the server, and of method. */
 
-import { assertEquals, assertMatch } from "@std/assert";
-import type { WebServerParameters } from "../mod.ts";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { type ParameterChange, WebServer } from "../mod.ts";
+import { tlsTest } from "./certificates.ts";
 import { printed, rawRequest, running } from "./helpers.ts";
-import { HANDSHAKE, RawWebSocket } from "./raw_websocket.ts";
+import { HANDSHAKE } from "./raw_websocket.ts";
 
-const HOST = "panel.local:9980";
+/** Whether a page of an origin may send a POST to a server that is asked by a name. */
+type Row = [origin: string, host: string, admitted: boolean];
 
-/** What a page of `origin` gets for a WebSocket and for a POST. */
-async function statuses(port: number, origin: string, host: string): Promise<number[]> {
-  const handshake = HANDSHAKE.filter((line) => !line.startsWith("Host:"));
-  using socket = await RawWebSocket.open(port, [`Host: ${host}`, `Origin: ${origin}`, ...handshake]);
-  const opened = Number((await socket.head()).slice(9, 12));
-  const posted = await rawRequest(port, "POST /", [`Host: ${host}`, `Origin: ${origin}`, "Content-Length: 0"]);
-  return [opened, Number(posted.slice(9, 12))];
-}
+const MATRIX: Record<string, { origins: ParameterChange["origins"]; rows: Row[] }> = {
+  'origins: "same"': {
+    origins: "same",
+    rows: [
+      ["http://panel.local:9980", "panel.local:9980", true],
+      ["http://panel.local:9980", "PANEL.local:9980", true],
+      ["http://panel.local", "panel.local", true],
+      ["http://panel.local", "panel.local:80", true],
+      // A proxy with TLS in front.
+      ["https://panel.local", "panel.local", true],
+      ["https://panel.local", "panel.local:443", true],
+      ["https://panel.local:9980", "panel.local:9980", true],
+      ["http://192.168.0.7:9980", "192.168.0.7:9980", true],
+      ["http://[fe80::1]:9980", "[fe80::1]:9980", true],
+      ["http://[::1]:9980", "[0:0:0:0:0:0:0:1]:9980", true],
+      ["http://xn--bhne-0ra.local", "xn--bhne-0ra.local", true],
+      // The names of this machine for itself are one site, port by port.
+      ["http://localhost:9980", "127.0.0.1:9980", true],
+      ["http://127.0.0.1:9980", "localhost:9980", true],
+      ["http://localhost:9980", "[::1]:9980", true],
+      ["http://[::1]:9980", "127.0.0.1:9980", true],
+      ["http://127.0.0.2:9980", "localhost:9980", true],
+      ["http://localhost", "127.0.0.1:80", true],
+      ["http://localhost:9981", "127.0.0.1:9980", false],
+      ["http://localhost:9980", "127.0.0.1", false],
+      ["http://localhost.evil.example:9980", "127.0.0.1:9980", false],
+      ["http://127.0.0.1.evil.example:9980", "127.0.0.1:9980", false],
+      ["http://evil.localhost:9980", "127.0.0.1:9980", false],
+      ["http://localhost:9980", "panel.local:9980", false],
+      ["http://panel.local:9980", "localhost:9980", false],
+      // Apps that show their pages from files; no web page has this origin.
+      ["file://", "panel.local:9980", true],
+      ["file:///", "panel.local:9980", false],
+      ["file://panel.local", "panel.local", false],
+      ["null", "panel.local:9980", false],
+      ["app://panel", "panel", false],
+      ["ws://panel.local", "panel.local", false],
+      ["http://panel.local:9981", "panel.local:9980", false],
+      ["http://panel.local", "panel.local:9980", false],
+      ["http://panel.local:9980", "panel.local", false],
+      ["https://panel.local", "panel.local:80", false],
+      ["http://panel.local", "panel.local:443", false],
+      ["http://evil.example", "panel.local:9980", false],
+      ["http://panel.local.evil.example:9980", "panel.local:9980", false],
+      ["http://evil-panel.local:9980", "panel.local:9980", false],
+      ["http://sub.panel.local:9980", "panel.local:9980", false],
+      ["http://panel.local:9980@evil.example", "panel.local:9980", false],
+      ["http://evil.example#panel.local:9980", "panel.local:9980", false],
+      ["http://evil.example http://panel.local:9980", "panel.local:9980", false],
+      ["http://evil.example, http://panel.local:9980", "panel.local:9980", false],
+      ["", "panel.local:9980", false],
+      [" ", "panel.local:9980", false],
+      ["//panel.local:9980", "panel.local:9980", false],
+      ["panel.local:9980", "panel.local:9980", false],
+      ["http:", "panel.local:9980", false],
+      ["http://", "panel.local:9980", false],
+      ["javascript:alert(1)", "panel.local:9980", false],
+      ["data:text/html,x", "panel.local:9980", false],
+      ["http://panel.local", "", false],
+    ],
+  },
+  'origins: "any"': {
+    origins: "any",
+    rows: [
+      ["http://evil.example", "panel.local", true],
+      ["null", "panel.local", true],
+      ["nonsense", "panel.local", true],
+    ],
+  },
+  "origins: a list without the server's own pages": {
+    origins: [
+      "http://panel.example:80",
+      "https://panel.example:8443",
+      "app://panel",
+      "null",
+      "http://b\xfchne.local",
+    ],
+    rows: [
+      ["http://panel.example", "panel.local", true],
+      ["https://panel.example:8443", "panel.local", true],
+      ["app://panel", "panel.local", true],
+      ["null", "panel.local", true],
+      ["http://xn--bhne-0ra.local", "panel.local", true],
+      ["https://panel.example", "panel.local", false],
+      ["http://panel.example:8443", "panel.local", false],
+      ["http://panel.example.evil", "panel.local", false],
+      ["app://panel2", "panel.local", false],
+      ["http://panel.local", "panel.local", false],
+      ["http://localhost", "localhost", false],
+      ["file://", "panel.local", false],
+    ],
+  },
+  'origins: a list with "same"': {
+    origins: ["same", "http://panel.example", "file://"],
+    rows: [
+      ["http://panel.local", "panel.local", true],
+      ["http://localhost:1", "127.0.0.1:1", true],
+      ["http://panel.example", "panel.local", true],
+      ["file://", "panel.local", true],
+      ["http://evil.example", "panel.local", false],
+      ["null", "panel.local", false],
+    ],
+  },
+  "origins: an empty list": {
+    origins: [],
+    rows: [
+      ["http://panel.local", "panel.local", false],
+      ["file://", "panel.local", false],
+    ],
+  },
+};
 
-type Case = readonly [origin: string, host: string, admitted: boolean];
+const post = (port: number, origin: string, host: string, method = "POST") =>
+  rawRequest(port, `${method} /`, [`Host: ${host}`, `Origin: ${origin}`, "Content-Length: 0"]);
+const statusOf = (answer: string) => Number(answer.slice(9, 12));
 
-const matrix: readonly [origins: WebServerParameters["origins"], cases: readonly Case[]][] = [
-  ["same", [
-    [`http://${HOST}`, HOST, true],
-    // A proxy may have ended TLS.
-    [`https://${HOST}`, HOST, true],
-    ["http://panel.local", "panel.local", true],
-    ["http://panel.local", "panel.local:80", true],
-    ["http://panel.local:80", "panel.local", true],
-    ["http://localhost:9980", "127.0.0.1:9980", true],
-    ["http://127.0.0.1:9980", "localhost:9980", true],
-    ["http://[::1]:9980", "localhost:9980", true],
-    ["http://localhost:9980", "[::1]:9980", true],
-    ["file://", HOST, true],
-    ["http://localhost:9981", "127.0.0.1:9980", false],
-    ["http://127.evil.example:9980", "127.0.0.1:9980", false],
-    ["http://localhost.evil.example:9980", "localhost:9980", false],
-    ["http://panel.local", HOST, false],
-    ["http://evil.example", HOST, false],
-    ["null", HOST, false],
-    ["app://panel.local:9980", HOST, false],
-    [`ws://${HOST}`, HOST, false],
-    [`http://evil@${HOST}`, HOST, false],
-    [`http://${HOST}\\evil`, HOST, false],
-    [`http:${HOST}`, HOST, false],
-    [`http://${HOST}/`, HOST, false],
-    ["", HOST, false],
-  ]],
-  [["http://other.example:8080", "app://panel", "null"], [
-    ["http://other.example:8080", HOST, true],
-    ["app://panel", HOST, true],
-    ["null", HOST, true],
-    [`http://${HOST}`, HOST, false],
-    ["file://", HOST, false],
-    ["http://other.example", HOST, false],
-  ]],
-  [["same", "http://bühne.local", "http://other.example:80"], [
-    [`http://${HOST}`, HOST, true],
-    ["http://xn--bhne-0ra.local", HOST, true],
-    ["http://other.example", HOST, true],
-    ["file://", HOST, true],
-    ["http://evil.example", HOST, false],
-  ]],
-  [[], [[`http://${HOST}`, HOST, false]]],
-  ["any", [["http://evil.example", HOST, true], ["null", HOST, true]]],
-];
-
-for (const [origins, cases] of matrix) {
-  Deno.test(`origins: ${JSON.stringify(origins)} admits some pages to WebSockets and POST, and no other`, async () => {
-    await using subject = await running({ onHTTPRequest: () => ({ statusCode: 200 }) }, { origins });
+for (const [what, { origins, rows }] of Object.entries(MATRIX)) {
+  Deno.test(`${what}: a page is admitted by its origin and the name of the server, to POST and to a WebSocket`, async () => {
+    await using subject = await running({ onHTTPRequest: () => new Response("done") }, { origins: origins! });
     await printed("warn", async () => {
-      for (const [origin, host, admitted] of cases) {
-        const expected = admitted ? [101, 200] : [403, 403];
-        assertEquals(await statuses(subject.port, origin, host), expected, `${origin} to ${host}`);
+      for (const [origin, host, admitted] of rows) {
+        const asked = `${origin} asks ${host}`;
+        assertEquals(statusOf(await post(subject.port, origin, host)), admitted ? 200 : 403, asked);
+        const headers = HANDSHAKE.map((line) => line.startsWith("Host") ? `Host: ${host}` : line);
+        using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
+        const text = ["GET / HTTP/1.1", ...headers, `Origin: ${origin}`, "", ""].join("\r\n");
+        await connection.write(new TextEncoder().encode(text));
+        const answer = new Uint8Array(1000);
+        await connection.read(answer);
+        assertEquals(statusOf(new TextDecoder().decode(answer)), admitted ? 101 : 403, asked);
       }
     });
+    // Who is no page has no origin.
+    assertEquals(statusOf(await rawRequest(subject.port, "POST /", ["Host: x", "Content-Length: 0"])), 200);
+    assertEquals(subject.errors, []);
   });
 }
 
-Deno.test("origins: only GET, HEAD and OPTIONS of a foreign page are answered, in no other letter case", async () => {
-  await using subject = await running({ onHTTPRequest: () => ({ statusCode: 200 }) });
-  const ask = async (method: string) => {
-    const headers = [`Host: ${HOST}`, "Origin: http://evil.example", "Content-Length: 0"];
-    return Number((await rawRequest(subject.port, `${method} /`, headers)).slice(9, 12));
-  };
+tlsTest("a server that is secure admits no page of its own name over http", async (files) => {
+  const pair = await files.pair();
+  await using subject = await running({ onHTTPRequest: () => new Response("done") }, { secure: true, ...pair });
+  using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(pair.certificate)] });
+  const host = subject.url.slice("https://".length, -1);
   await printed("warn", async () => {
-    for (const method of ["GET", "HEAD", "OPTIONS"]) assertEquals(await ask(method), 200, method);
-    for (const method of ["POST", "PUT", "PATCH", "patch", "DELETE", "get", "TRACE", "PROPFIND", "MADE-UP"]) {
-      assertEquals(await ask(method), 403, method);
+    for (
+      const [origin, status] of [[`https://${host}`, 200], [`http://${host}`, 403], ["file://", 200], ["null", 403]]
+    ) {
+      const answer = await fetch(subject.url, { method: "POST", headers: { origin: String(origin) }, client });
+      await answer.body?.cancel();
+      assertEquals(answer.status, status, String(origin));
     }
   });
 });
 
-Deno.test("origins: a refusal names the value that would admit the page, beside those that are admitted", async () => {
-  await using subject = await running({}, { origins: ["same", "http://one.example"] });
-  const refuse = (origin: string) =>
-    rawRequest(subject.port, "POST /", [`Host: ${HOST}`, `Origin: ${origin}`, "Content-Length: 0"]);
-  const lines = await printed("warn", async () => {
-    assertMatch(
-      await refuse("http://two.example"),
-      /to admit it, set parameter "origins" to \["same","http:\/\/one\.example","http:\/\/two\.example"\]/,
-    );
-    assertMatch(await refuse("null"), /it is a file or a sandboxed frame; let this server serve it/);
+Deno.test("every method but GET, HEAD and OPTIONS is refused to other pages, in any letter case and known or not", async () => {
+  const seen: string[] = [];
+  await using subject = await running({
+    onHTTPRequest: (_webServer, { method }) => (seen.push(method), new Response("")),
   });
-  assertEquals(lines.length, 2);
+  const safe = ["GET", "HEAD", "OPTIONS"];
+  const others = [
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "patch",
+    "post",
+    "get",
+    "Head",
+    "options",
+    "PROPFIND",
+    "BREW",
+    "QUERY",
+    "TRACE",
+  ];
+  await printed("warn", async () => {
+    for (const method of [...safe, ...others]) {
+      const refused = statusOf(await post(subject.port, "http://evil.example", "panel.local", method));
+      assertEquals(refused, safe.includes(method) ? 200 : 403, method);
+      assertEquals(statusOf(await post(subject.port, "http://panel.local", "panel.local", method)), 200, method);
+    }
+  });
+  assertEquals(seen, [...safe.flatMap((method) => [method, method]), ...others]);
+});
+
+Deno.test("a refusal says to the page and to the operator what would admit it, and repeats nothing that is malformed", async () => {
+  await using subject = await running({ onHTTPRequest: () => new Response("done") }, {
+    origins: ["http://panel.example"],
+  });
+  const lines = await printed("warn", async () => {
+    for (const origin of ["http://evil.example:1", "app://other", "file://"]) {
+      assertStringIncludes(
+        await post(subject.port, origin, "panel.local"),
+        `to admit it, set parameter "origins" to ["http://panel.example","${origin}"]`,
+      );
+    }
+    assertStringIncludes(
+      await post(subject.port, "null", "panel.local"),
+      "it is a file or a sandboxed frame; let this server serve it",
+    );
+    for (const origin of ['http://x"y', "http://x/<script>", "HTTP://X", "http://x:80", "http://b\xfchne.local"]) {
+      const answer = await post(subject.port, origin, "panel.local");
+      assertMatch(
+        answer,
+        /403 [^]*A web page of a malformed origin is not admitted: only a client that is not a browser sends that\n$/,
+        origin,
+      );
+    }
+  });
+  assertStringIncludes(
+    String(lines[0]),
+    '"http://evil.example:1" is refused: to admit it, set parameter "origins" to ["http://panel.example","http://evil.example:1"]',
+  );
+  // What it says does admit it.
+  await subject.server.set({ origins: ["http://evil.example:1", "app://other", "null", "file://"] });
+  for (const origin of ["http://evil.example:1", "app://other", "null", "file://"]) {
+    assertEquals(statusOf(await post(subject.port, origin, "panel.local")), 200, origin);
+  }
+});
+
+Deno.test("what no page could match is refused as an item of origins, in one sentence", async () => {
+  const server = new WebServer();
+  await printed("error", async () => {
+    for (
+      const item of [
+        "",
+        "*",
+        "any",
+        "panel.local",
+        "http://x/",
+        "http://x/path",
+        "http://x?",
+        "http://x#",
+        "http://user@x",
+        "HTTP://x",
+        "http://X.local",
+        "http://",
+        "http:x",
+        " http://x",
+        "http://x ",
+        "http://*.x",
+        "file:///",
+        "NULL",
+      ]
+    ) {
+      const error = await assertRejects(() => server.set({ origins: [item] }), RangeError).catch(() => {
+        throw new Error(`It takes ${item}`);
+      });
+      assertStringIncludes(error.message, 'Cannot set parameter "origins"');
+    }
+  });
+  for (
+    const item of [
+      "same",
+      "null",
+      "file://",
+      "app://panel",
+      "capacitor://localhost",
+      "http://[::1]:9980",
+      "http://x:8080",
+    ]
+  ) {
+    await server.set({ origins: [item] });
+    assertEquals(server.parameters.origins, [item]);
+  }
 });
