@@ -112,12 +112,16 @@ const BURST = 5;
 /** Milliseconds to the next one after that: twice as many each time, up to a limit. */
 const FIRST_PAUSE = 10_000;
 const LONGEST_PAUSE = 600_000;
+/** Milliseconds to one with another text. */
+const OTHER_PAUSE = 1_000;
 
 interface Kind {
   printed: number;
   /** The text that was printed last. */
   last: string | undefined;
-  /** When the next one may be printed for certain, in milliseconds of `performance.now()`. */
+  /** When it was printed, in milliseconds of `performance.now()`. */
+  lastTime: number;
+  /** When the next one may be printed for certain. */
   next: number;
   pause: number;
   dropped: number;
@@ -131,22 +135,25 @@ export class Throttle {
    * Whether a message may be printed: how many of its kind were not printed since the last one, or undefined if it may not.
    *
    * @param kind Not from a client: each kind is remembered
-   * @param text The same text twice is not new
+   * @param text Another one than the last is printed sooner
+   * @param repeats Whether the same text may be among the first of its kind again
    */
-  admit(kind: string, text?: string): number | undefined {
+  admit(kind: string, text = "", repeats = true): number | undefined {
     const now = performance.now();
     let state = this.#kinds.get(kind);
     if (state === undefined || now > state.next + LONGEST_PAUSE) {
-      state = { printed: 0, last: undefined, next: now, pause: FIRST_PAUSE, dropped: 0 };
+      state = { printed: 0, last: undefined, lastTime: -Infinity, next: now, pause: FIRST_PAUSE, dropped: 0 };
       this.#kinds.set(kind, state);
     }
-    const isNew = state.printed < BURST && (text === undefined || text !== state.last);
+    const isOther = text !== state.last;
+    const isNew = (state.printed < BURST && (isOther || repeats)) || (isOther && now >= state.lastTime + OTHER_PAUSE);
     if (!isNew && now < state.next) {
       state.dropped++;
       return undefined;
     }
     state.printed++;
     state.last = text;
+    state.lastTime = now;
     state.next = now + state.pause;
     if (!isNew) state.pause = Math.min(state.pause * 2, LONGEST_PAUSE);
     const { dropped } = state;

@@ -145,17 +145,31 @@ export class Cooks {
    */
   warn(kind: string, message: string): void {
     this.warnings++;
-    const dropped = this.#throttle.admit(`warning ${kind}`, message);
+    const dropped = this.#throttle.admit(`warning ${kind}`, message, false);
     if (dropped !== undefined) this.#print("warn", printable(message), dropped);
   }
 
   #printError(kind: string, message: string, ...error: [error?: unknown]): void {
-    const dropped = this.#throttle.admit(kind);
+    const dropped = this.#throttle.admit(kind, error.length === 0 ? message : headline(error[0]));
     if (dropped !== undefined) this.#print("error", message, dropped, ...error);
+  }
+
+  /** Other code is at work: what is printed of it is new. */
+  forgetPrinted(): void {
+    this.#throttle.reset();
   }
 
   #print(level: "warn" | "error", message: string, dropped: number, ...error: [error?: unknown]): void {
     const more = dropped === 0 ? "" : ` (${dropped} more of this kind were not printed)`;
     print(level, `${this.#webServer.name}: ${message}${more}`, ...error);
+  }
+}
+
+/** What tells errors of one kind apart. */
+function headline(error: unknown): string {
+  try {
+    return String(error).slice(0, 1000);
+  } catch {
+    return "";
   }
 }

@@ -366,8 +366,10 @@ export class Lifecycle {
     const watcher = this.#files?.watcher;
     this.#parameters = parameters;
     this.#files = files;
+    const { callbacks } = this.#cooks;
     if (files) this.#cooks.callbacks = files.callbacks;
     else if (!isModule(parameters.callbacks)) this.#cooks.callbacks = parameters.callbacks;
+    if (this.#cooks.callbacks !== callbacks) this.#cooks.forgetPrinted();
     this.#run.configure();
     if (watcher !== files?.watcher) await watcher?.[Symbol.asyncDispose]();
   }

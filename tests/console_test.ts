@@ -1,6 +1,7 @@
 /** What the program prints, and where it cannot: neither a dead output nor a flood of messages may cost an answer. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { WebServer } from "../mod.ts";
 import { connect, disconnect, printed, rawRequest, running } from "./helpers.ts";
 import { program } from "./program.ts";
 import { testWith } from "./programs.ts";
@@ -317,4 +318,21 @@ Deno.test("floods of some kinds of messages hide no other kind", async () => {
       "flooded: A WebSocket is refused, since 1 ",
     ].map((line) => line.slice(0, 40)),
   );
+});
+
+Deno.test("an error of new callbacks is printed, though the old ones had many", async () => {
+  const throwing = (message: string) => ({
+    onHTTPRequest(): never {
+      throw new Error(message);
+    },
+  });
+  await using server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: throwing("old") });
+  await server.start();
+  const ask = async () => assertEquals((await rawRequest(server.address!.port, "GET /")).slice(9, 12), "500");
+  const lines = await printed("error", async () => {
+    for (let count = 0; count < 20; count++) await ask();
+    await server.set({ callbacks: throwing("new") });
+    await ask();
+  });
+  assertEquals(lines.map((line) => (line[1] as Error).message), ["old", "old", "old", "old", "old", "new"]);
 });
