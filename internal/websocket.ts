@@ -4,7 +4,7 @@ import type { ResponseDictionary } from "../callbacks.ts";
 import { formatAddress, isClientAddress } from "./address.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
 import { type Cooks, Failure } from "./cook.ts";
-import { turns, upgradeWebSocket } from "./deno.ts";
+import { quickTurn, turns, upgradeWebSocket } from "./deno.ts";
 import { clientAddressOf, peerOf } from "./forwarded.ts";
 import { acceptanceHeaders, handshakeObjection, preferredProtocol } from "./handshake.ts";
 import { originObjection } from "./origin.ts";
@@ -19,8 +19,12 @@ import { within } from "./within.ts";
 const CLOSE_TIMEOUT = 1_000;
 /** Milliseconds between two looks at the connections. */
 const CHECK_INTERVAL = 500;
-/** Turns of the event loop before a handshake is accepted, in which Deno sees that the client is gone: two suffice. */
+/**
+ * Turns of the event loop before a handshake is accepted, in which Deno sees that the client is gone: two suffice. A client that leaves in
+ * the last of them, which take a millisecond each, is noticed in one of the quick ones.
+ */
 const TURNS = 3;
+const QUICK_TURNS = 10;
 
 /** The connections that the runtime holds, over all listeners of a server. */
 export interface Slots {
@@ -162,6 +166,7 @@ export class WebSockets {
     const { signal } = request;
     this.#slots.taken++;
     for (let turn = 0; turn < TURNS && !signal.aborted; turn++) await turns();
+    for (let turn = 0; turn < QUICK_TURNS && !signal.aborted; turn++) await quickTurn();
     this.#slots.taken--;
     if (signal.aborted) return refusal(400, "The client has left");
     if (this.#closed) return refusal(503, "The server stops", { connection: "close" });
