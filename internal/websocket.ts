@@ -24,7 +24,7 @@ const CHECK_INTERVAL = 500;
  * the last of them, which take a millisecond each, is noticed in one of the quick ones.
  */
 const TURNS = 3;
-const QUICK_TURNS = 10;
+const QUICK_TURNS = 5;
 
 /** The connections that the runtime holds, over all listeners of a server. */
 export interface Slots {
