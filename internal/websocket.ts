@@ -4,7 +4,7 @@ import type { ResponseDictionary } from "../callbacks.ts";
 import { formatAddress, isClientAddress } from "./address.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
 import { type Cooks, Failure } from "./cook.ts";
-import { turns, upgradeWebSocket } from "./deno.ts";
+import { quickTurn, turns, upgradeWebSocket } from "./deno.ts";
 import { clientAddressOf, peerOf } from "./forwarded.ts";
 import { acceptanceHeaders, handshakeObjection, preferredProtocol } from "./handshake.ts";
 import { originObjection } from "./origin.ts";
@@ -22,6 +22,8 @@ const CLOSE_TIMEOUT = 1_000;
 const CHECK_INTERVAL = 500;
 /** Turns of the event loop before a handshake is accepted, in which Deno sees that the client is gone: two suffice. */
 const TURNS = 3;
+/** Turns that follow them, in which Deno sees a client that left during the last of those: one of them takes a millisecond. */
+const QUICK_TURNS = 5;
 /** The reason phrase of 101. */
 const SWITCHING = "Switching Protocols";
 
@@ -168,6 +170,7 @@ export class WebSockets {
     const { signal } = request;
     this.#slots.taken++;
     for (let turn = 0; turn < TURNS && !signal.aborted; turn++) await turns();
+    for (let turn = 0; turn < QUICK_TURNS && !signal.aborted; turn++) await quickTurn();
     this.#slots.taken--;
     if (signal.aborted) return refusal(400, "The client has left");
     if (this.#closed) return refusal(503, "The server stops", { connection: "close" });

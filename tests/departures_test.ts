@@ -57,7 +57,6 @@ if (Deno.build.os === "linux") {
         const url = `http://127.0.0.1:${program.port}/`;
         // What is opened once.
         await disconnect(await connect(url));
-        await reset(program.port, "", 20);
         const before = descriptors(program);
         await reset(program.port, "", count);
         const start = performance.now();

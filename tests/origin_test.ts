@@ -1,6 +1,6 @@
 /** Which web pages may change something: every kind of `origins`, of page, of name of the server, and of method. */
 
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { type ParameterChange, WebServer } from "../mod.ts";
 import { tlsTest } from "./certificates.ts";
 import { printed, rawRequest, running } from "./helpers.ts";
@@ -229,37 +229,32 @@ Deno.test("a refusal says to the page and to the operator what would admit it, a
   }
 });
 
-Deno.test("what no page could match is refused as an item of origins, in one sentence", async () => {
-  const server = new WebServer();
-  await printed("error", async () => {
-    for (
-      const item of [
-        "",
-        "*",
-        "any",
-        "panel.local",
-        "http://x/",
-        "http://x/path",
-        "http://x?",
-        "http://x#",
-        "http://user@x",
-        "HTTP://x",
-        "http://X.local",
-        "http://",
-        "http:x",
-        " http://x",
-        "http://x ",
-        "http://*.x",
-        "file:///",
-        "NULL",
-      ]
-    ) {
-      const error = await assertRejects(() => server.set({ origins: [item] }), RangeError).catch(() => {
-        throw new Error(`It takes ${item}`);
-      });
-      assertStringIncludes(error.message, 'Cannot set parameter "origins"');
-    }
-  });
+Deno.test("what no page could match is refused as an item of origins, in one sentence", () => {
+  for (
+    const item of [
+      "",
+      "*",
+      "any",
+      "panel.local",
+      "http://x/",
+      "http://x/path",
+      "http://x?",
+      "http://x#",
+      "http://user@x",
+      "HTTP://x",
+      "http://X.local",
+      "http://",
+      "http:x",
+      " http://x",
+      "http://x ",
+      "http://*.x",
+      "file:///",
+      "NULL",
+    ]
+  ) {
+    const error = assertThrows(() => new WebServer({ origins: [item] }), RangeError);
+    assertStringIncludes(error.message, 'Cannot set parameter "origins"');
+  }
   for (
     const item of [
       "same",
@@ -271,7 +266,6 @@ Deno.test("what no page could match is refused as an item of origins, in one sen
       "http://x:8080",
     ]
   ) {
-    await server.set({ origins: [item] });
-    assertEquals(server.parameters.origins, [item]);
+    assertEquals(new WebServer({ origins: [item] }).parameters.origins, [item]);
   }
 });
