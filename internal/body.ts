@@ -182,11 +182,10 @@ export class RequestBody {
    * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
    * the stream as soon as that is sent, and some clients lose the answer then.
    */
-  refuse(status: number, detail?: string): Response | Promise<Response> {
+  refuse(status: number, detail?: string, answer = refusal(status, detail)): Response | Promise<Response> {
     const isFirst = !this.#refused;
     this.#refused = true;
     this.release();
-    const answer = refusal(status, detail);
     if (!isFirst) return answer;
     // There is no time left for a body that is late.
     const rest = this.#drop(status !== 408);

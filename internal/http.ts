@@ -60,14 +60,7 @@ export class Requests {
   }
 
   #answerWithBody(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
-    const body = new RequestBody(request, {
-      memory: this.#memory,
-      deadlines: this.#cooks.deadlines,
-      limits: this.#parameters,
-      stopped: context.stopped,
-      isOver: () => this.#isOver,
-      info,
-    });
+    const body = this.#bodyOf(request, info, context);
     const exchange = { request, info, context, body };
     const refused = this.#refused(request, body);
     if (refused) {
@@ -81,6 +74,28 @@ export class Requests {
     // Also a body of length 0: over HTTP/2 its end may be missing, or data may come all the same.
     bound(request, body);
     return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), info);
+  }
+
+  #bodyOf(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): RequestBody {
+    return new RequestBody(request, {
+      memory: this.#memory,
+      deadlines: this.#cooks.deadlines,
+      limits: this.#parameters,
+      stopped: context.stopped,
+      isOver: () => this.#isOver,
+      info,
+    });
+  }
+
+  /** An answer to a request whose body is not taken. Unread, it would end the connection with the requests behind it. */
+  leaveBody(
+    request: Request,
+    info: Deno.ServeHandlerInfo | undefined,
+    context: RequestContext,
+    answer: Response,
+  ): Answer {
+    if (info) this.#count(info.completed);
+    return this.#bodyOf(request, info, context).refuse(answer.status, undefined, answer);
   }
 
   /** The refusal of a request by what is known of it before its body has arrived. */

@@ -65,6 +65,9 @@ export class Run {
   #accept(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
     try {
       const answer = this.sockets.accept(request, info, this.#context);
+      if (request.method !== "GET" && answer instanceof Response) {
+        return this.#requests.leaveBody(request, info, this.#context, answer);
+      }
       return answer instanceof Promise ? this.#requests.track(answer) : answer;
     } catch (error) {
       const fault = faultOf(error);

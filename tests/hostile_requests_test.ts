@@ -179,6 +179,18 @@ Deno.test("pipelined requests are answered in order, also when the first one tak
   assertEquals(answer.match(/<.*?>/g), ["</1>", "</2>", "</3>"]);
 });
 
+Deno.test("a request behind a refused handshake with a body is answered", async () => {
+  await using subject = await running({ onHTTPRequest: () => new Response("<next>") });
+  const answer = await send(
+    subject.port,
+    `OPTIONS / HTTP/1.1\r\nHost: panel\r\nUpgrade: websocket\r\nContent-Length: 65536\r\n\r\n${
+      "x".repeat(65536)
+    }GET / HTTP/1.1\r\nHost: panel\r\nConnection: close\r\n\r\n`,
+    { leave: false },
+  );
+  assertEquals([answer.slice(0, 12), answer.endsWith("<next>")], ["HTTP/1.1 405", true]);
+});
+
 Deno.test("Expect: 100-continue is continued, and the body arrives", async () => {
   await using subject = await running({
     onHTTPRequest: async (_webServer, request) => new Response(await request.text()),
