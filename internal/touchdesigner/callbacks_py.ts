@@ -328,15 +328,18 @@ class Answers:
                 raise LinkError('the answer is too long: %d bytes, %d at most' % (len(value), limit(self.dat) - 1024))
             post_bytes(self.dat, {'answer': [self.batch, index]}, value)
         elif value is not None:
-            self.append(self.results, '[%d,%s]' % (index, encoded(self.dat, value)))
+            text = '[%d,%s]' % (index, encoded(self.dat, value))
+            self.make_room(text)
+            self.results.append(text)
 
     def fail(self, index, error):
-        self.append(self.errors, json.dumps([index, describe(error)]))
+        text = json.dumps([index, describe(error)])
+        self.make_room(text)
+        self.errors.append(text)
 
-    def append(self, items, text):
-        if self.length + len(text) > ANSWERS and self.length > 0:
+    def make_room(self, text):
+        if self.length > 0 and self.length + len(text) > ANSWERS:
             self.send('part')
-        items.append(text)
         self.length += len(text)
 
     def send(self, kind):

@@ -25,6 +25,7 @@ export class Outcome<Value> implements Promise<Value> {
   readonly #place = new Error();
   #settled = false;
   #awaited = false;
+  #warning: ReturnType<typeof setTimeout> | undefined;
 
   constructor(label: string, warn: (message: string) => void) {
     this.label = label;
@@ -51,9 +52,10 @@ export class Outcome<Value> implements Promise<Value> {
     const error = new Error(`${this.label} failed: ${reason}`);
     error.stack = [`Error: ${error.message}`, ...frames].join("\n");
     this.#settle.reject(error);
-    // A turn later: what fails at once may be awaited by the rest of the line.
-    queueMicrotask(() => {
-      if (!this.#awaited) this.#warn(`${error.message}${frames[0] === undefined ? "" : ` (${frames[0].trim()})`}`);
+    if (this.#awaited) return;
+    // Later: what fails at once may be awaited by the rest of the line.
+    this.#warning = setTimeout(() => {
+      this.#warn(`${error.message}${frames[0] === undefined ? "" : ` (${frames[0].trim()})`}`);
     });
   }
 
@@ -61,7 +63,7 @@ export class Outcome<Value> implements Promise<Value> {
     onfulfilled?: ((value: Value) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onrejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
-    this.#awaited = true;
+    this.#await();
     return this.#promise.then(onfulfilled, onrejected);
   }
 
@@ -72,7 +74,12 @@ export class Outcome<Value> implements Promise<Value> {
   }
 
   finally(onfinally?: (() => void) | null): Promise<Value> {
-    this.#awaited = true;
+    this.#await();
     return this.#promise.finally(onfinally);
+  }
+
+  #await(): void {
+    this.#awaited = true;
+    clearTimeout(this.#warning);
   }
 }

@@ -32,12 +32,12 @@ function objection(value: unknown): string | undefined {
  */
 export function encode(value: unknown, what: () => string): string {
   if (typeof value === "string" || typeof value === "boolean") return JSON.stringify(value);
-  const text = JSON.stringify(value, (_key, item) => {
-    const reason = objection(item);
+  return JSON.stringify(value, function (this: Record<string, unknown>, key, item) {
+    // As it is, before its own toJSON() makes something else of it.
+    const reason = objection(this[key]);
     if (reason === undefined) return item;
     throw new TypeError(`Cannot send ${what()}: ${reason}`);
   });
-  return text;
 }
 
 /** Parses what came from TouchDesigner; undefined if it is not JSON. */

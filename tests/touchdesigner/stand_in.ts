@@ -11,7 +11,7 @@ export class StandIn extends Program {
   #id = 0;
 
   constructor() {
-    super("python3", [new URL("stand_in.py", import.meta.url).pathname, SPEED]);
+    super("python3", ["-S", new URL("stand_in.py", import.meta.url).pathname, SPEED]);
   }
 
   /** Runs statements. */
@@ -139,6 +139,8 @@ export async function linked(options: TouchDesignerOptions = {}, world = WORLD):
     await td.do(world);
     await td.connect(alone.url);
     await connected.promise;
+    // It has taken the welcome, which is a message too.
+    await td.until("project1.op('deno_websocket').fetch('deno_limit', search=False) is not None");
     return {
       ...alone,
       td,
