@@ -30,7 +30,7 @@
  * @module
  */
 
-import type { ListenAddress } from "./mod.ts";
+import type { ListenAddress } from "./server.ts";
 import { Link, type LinkSettings, type ServerParameters } from "./internal/touchdesigner/link.ts";
 import { type OP, operator } from "./internal/touchdesigner/operator.ts";
 
@@ -44,7 +44,8 @@ export type {
   Pars,
   VFS,
 } from "./internal/touchdesigner/operator.ts";
-export type { Address, JSONValue, ListenAddress } from "./mod.ts";
+export type { JSONValue } from "./callbacks.ts";
+export type { Address, ListenAddress } from "./server.ts";
 
 /** What a {@linkcode TouchDesigner} is made with. All of it may be left out. */
 export interface TouchDesignerOptions {

@@ -1,7 +1,8 @@
 /** The link: a small server of its own that takes one TouchDesigner, and what is sent to it. */
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type Callbacks, type RequestDictionary, WebServer, type WebServerParameters } from "../../mod.ts";
+import type { Callbacks, RequestDictionary } from "../../callbacks.ts";
+import { WebServer, type WebServerParameters } from "../../server.ts";
 // The one writer of all that this package prints.
 import { print, printable, Throttle } from "../console.ts";
 import { type Change, costOf, Kept, Queue } from "./changes.ts";

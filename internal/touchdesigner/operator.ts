@@ -1,6 +1,6 @@
 /** Operators of TouchDesigner, as a callback uses them. */
 
-import type { JSONValue } from "../../mod.ts";
+import type { JSONValue } from "../../callbacks.ts";
 
 /** What a row or a column of a table is found by: its number, from 0, or the text in its first cell. */
 export type NameOrIndex = string | number;

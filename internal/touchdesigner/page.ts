@@ -1,6 +1,6 @@
 /** The page that says what to do in TouchDesigner, and the files that it hands out. */
 
-import type { RequestDictionary, ResponseDictionary } from "../../mod.ts";
+import type { RequestDictionary, ResponseDictionary } from "../../callbacks.ts";
 import { CALLBACKS } from "./callbacks_py.ts";
 import { PAGE, SCRIPT, STYLE } from "./page_files.ts";
 import { setupScript } from "./setup_py.ts";

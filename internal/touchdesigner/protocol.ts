@@ -10,7 +10,7 @@
  * `{"answer":[7,0]}` and `{"message":"preview"}`.
  */
 
-import type { JSONValue } from "../../mod.ts";
+import type { JSONValue } from "../../callbacks.ts";
 import type { Change } from "./changes.ts";
 import { decode } from "./values.ts";
 

@@ -1,6 +1,6 @@
 /** What can be sent to TouchDesigner. */
 
-import type { JSONValue } from "../../mod.ts";
+import type { JSONValue } from "../../callbacks.ts";
 
 /** Why a value cannot be sent, or undefined if it can; JSON would change it without a word. */
 function objection(value: unknown): string | undefined {
