@@ -1,6 +1,6 @@
 /** The phones of `touchdesigner.ts`: `URL PHONES RATE SECONDS`, and `one` if all move the same slider. They start at a line of input. */
 
-import { WebSocket } from "ws";
+import { WebSocket } from "npm:ws@8.23.0";
 
 const [url, ...numbers] = Deno.args;
 const [phones, rate, seconds] = numbers.map(Number) as [number, number, number];
