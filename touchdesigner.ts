@@ -1,9 +1,9 @@
 /**
- * `op()` outside of TouchDesigner: a link to a TouchDesigner that runs, so that a callback sets parameters, presses pulses, writes tables
- * and asks questions as it does there.
+ * `op()` outside of TouchDesigner. A link to a running TouchDesigner lets a callback set parameters, press pulses, write tables and ask
+ * questions, as it does in TouchDesigner.
  *
- * It is a small server of its own, for TouchDesigner alone: it is not among the `webSocketConnections` of other servers, and no broadcast
- * reaches it. Open its address, <http://127.0.0.1:9985/>, in a browser: the page says what to do in TouchDesigner.
+ * The link is a separate small server, for TouchDesigner alone: TouchDesigner is not among the `webSocketConnections` of your server, and
+ * no broadcast reaches it. Open the link's address, <http://127.0.0.1:9985/>, in a browser: the page explains what to do in TouchDesigner.
  *
  * @example Callbacks that reach into TouchDesigner
  * ```ts ignore
@@ -47,7 +47,7 @@ export type {
 export type { JSONValue } from "./callbacks.ts";
 export type { Address, ListenAddress } from "./server.ts";
 
-/** What a {@linkcode TouchDesigner} is made with. All of it may be left out. */
+/** The options of a {@linkcode TouchDesigner}. Each may be left out. */
 export interface TouchDesignerOptions {
   /**
    * The TCP port that TouchDesigner connects to; 0 takes any free one.
@@ -62,12 +62,12 @@ export interface TouchDesignerOptions {
    */
   readonly localaddress?: string;
   /**
-   * What TouchDesigner must know to connect: 16 to 200 letters, digits, `-`, `_`, `.` and `~`. It goes into Network Address, as in
+   * The secret that TouchDesigner needs to connect: 16 to 200 letters, digits, `-`, `_`, `.` and `~`. It goes into Network Address, as in
    * `192.168.0.7/?token=...`. Without `secure`, the network that it crosses can read it.
    */
   readonly token?: string;
   /**
-   * Seconds for TouchDesigner to answer. What is not answered by then rejects, though it may still be carried out.
+   * Seconds that TouchDesigner has to answer. After that an operation rejects, though TouchDesigner may still carry it out.
    *
    * @default {5}
    */
@@ -85,13 +85,13 @@ export interface TouchDesignerOptions {
   /** The file of the certificate, with `secure`. */
   readonly certificate?: string | URL;
   /**
-   * Origins that may connect; for a WebSocket DAT that sends one which is not that of the server. Web pages send theirs always.
+   * Origins that may connect, in case a WebSocket DAT sends an `Origin` header that is not the server's. Web pages always send theirs.
    *
    * @default {"same"}
    */
   readonly origins?: "same" | readonly string[];
   /**
-   * Seconds of silence after which TouchDesigner is taken for gone. It answers a ping between two frames.
+   * Seconds of silence after which TouchDesigner counts as gone. It answers pings between two frames.
    *
    * @default {30}
    */
@@ -116,7 +116,7 @@ export interface TouchDesignerOptions {
 const DEFAULTS = { port: 9985, localaddress: "127.0.0.1", name: "touchdesigner1" };
 const LONGEST_TIMEOUT = 3600;
 
-/** What of the options concerns the link itself; the rest are parameters of its server. */
+/** Options of the link itself; the others are parameters of its server. */
 const OWN = ["token", "timeout", "onConnect", "onDisconnect", "onMessage", "onWarning"];
 
 /** The links of this program, by where they listen. */
@@ -153,14 +153,23 @@ function settingsOf(options: TouchDesignerOptions): LinkSettings & { parameters:
  * A link to TouchDesigner. It listens from the moment it is made, and takes one TouchDesigner at a time: a second one takes the place of
  * the first, which is reported.
  *
- * A program makes one. If it makes another at the same address, as a callbacks file does that is saved while it runs, the new one takes
- * over what is connected and what is kept, and the old one is told nothing any more.
+ * A program makes one. If it makes another one at the same address, as a callbacks file does when it is saved and reloaded, the new one
+ * takes over the connection and the kept values, and the callbacks of the old one are no longer called.
  *
  * Bounds: 16 MiB of values are kept, and 16 MiB of operations may wait; a change has 8 Mi characters or 16 MiB of bytes at most. Sixty
  * messages a second are sent, fewer if TouchDesigner is slower: changes are merged meanwhile.
+ *
+ * @example Values that are sent when TouchDesigner connects
+ * ```ts
+ * import { TouchDesigner } from "@webserver-dat/server/touchdesigner";
+ *
+ * await using touchDesigner = new TouchDesigner({ port: 0 });
+ * touchDesigner.op("lights").par.Value = 0.5;
+ * console.log(touchDesigner.connected); // false
+ * ```
  */
 export class TouchDesigner implements AsyncDisposable {
-  /** Called when TouchDesigner has connected; what was set until then is on its way. */
+  /** Called when TouchDesigner has connected. The values that were set until then are on their way. */
   onConnect: ((client: string) => unknown) | undefined;
   /** Called when TouchDesigner is gone. */
   onDisconnect: ((client: string) => unknown) | undefined;
@@ -181,6 +190,7 @@ export class TouchDesigner implements AsyncDisposable {
    */
   onWarning: ((message: string) => unknown) | undefined;
   readonly #link: Link;
+  readonly #place: string;
 
   /**
    * Makes a link, which listens at once.
@@ -198,13 +208,14 @@ export class TouchDesigner implements AsyncDisposable {
     const { localaddress, port } = settings.parameters;
     const place = `${localaddress} ${port}`;
     const before = port === 0 ? undefined : links.get(place);
-    if (before === undefined || before.closed) {
+    if (before === undefined) {
       this.#link = new Link(settings, this);
       if (port !== 0) links.set(place, this.#link);
     } else {
       before.adopt(settings, this);
       this.#link = before;
     }
+    this.#place = place;
   }
 
   /**
@@ -250,7 +261,9 @@ export class TouchDesigner implements AsyncDisposable {
 
   /** Ends the link: TouchDesigner is disconnected, what waits for an answer rejects, and the port is free. */
   async close(): Promise<void> {
-    if (this.#link.owner === this) await this.#link.close();
+    if (this.#link.owner !== this) return;
+    if (links.get(this.#place) === this.#link) links.delete(this.#place);
+    await this.#link.close();
   }
 
   /** Ends the link at the end of an `await using` block. */

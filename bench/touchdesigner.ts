@@ -1,7 +1,7 @@
 /**
- * What the link to TouchDesigner carries: a hundred phones that each move a slider sixty times a second, all of their own.
+ * What the link to TouchDesigner carries: a hundred phones that each move a separate slider sixty times a second.
  *
- * The stand-in of the tests takes the place of TouchDesigner, in a process of its own; so do the phones. It prints the messages and bytes a
+ * The stand-in of the tests takes the place of TouchDesigner. It runs in a separate process, and so do the phones. It prints the messages and bytes a
  * second that reach the stand-in, and the time from a phone's send to the change there. `--json` prints for machines, `--phones N`,
  * `--rate N` (changes a second of each) and `--seconds N` change the size, `--one` lets all phones move the same parameter.
  */

@@ -2,7 +2,7 @@
 //
 // A remote control: phones and desktops turn sliders, buttons and a colour, and TouchDesigner gets every change.
 //
-// The password is that of the variable PANEL_PASSWORD or, without one, made anew and printed at each start. For a show set
+// The password is that of the variable PANEL_PASSWORD or, without one, made and printed at each start. For a show set
 // one: panels then come back by themselves even when this program is started again. Basic authentication over http can be
 // read by the network it crosses: outside of a network of your own, add the parameters secure, privatekey and certificate.
 //

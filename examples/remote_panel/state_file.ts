@@ -10,13 +10,13 @@ export class StateFile {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param values What is to be written */
+  /** @param values Returns the values to write */
   constructor(path: string, values: () => Record<string, unknown>) {
     this.#path = path;
     this.#values = values;
   }
 
-  /** What is in it: nothing if there is no file yet, or none that can be read. */
+  /** Reads the values: none if the file does not exist yet, or cannot be read. */
   read(): Record<string, unknown> {
     try {
       const values: unknown = JSON.parse(Deno.readTextFileSync(this.#path));

@@ -48,7 +48,7 @@ printed = {}
 
 
 class LinkError(Exception):
-    """What the server is told; its text says it all."""
+    """An error whose text is enough for the server."""
 
 
 def say(text):

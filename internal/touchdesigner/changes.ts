@@ -1,10 +1,10 @@
-/** What is to be done in TouchDesigner: what waits to be sent, and what is kept to be sent again. */
+/** Changes for TouchDesigner: those that wait to be sent, and the values that are kept to be sent again. */
 
 import type { Outcome } from "./outcome.ts";
 
-/** Something to be done in TouchDesigner. */
+/** A change for TouchDesigner to make. */
 export interface Change {
-  /** The beginning of its JSON, `["lights","par","Value"`: what it is done to. */
+  /** The beginning of its JSON, `["lights","par","Value"`: what it changes. */
   readonly head: string;
   /** The rest of its JSON, `,0.5]`. */
   readonly rest: string;
@@ -16,18 +16,18 @@ export interface Change {
   readonly bytes?: { readonly data: Uint8Array<ArrayBuffer>; readonly at: number };
 }
 
-/** What a change takes beside its text, in bytes. */
+/** Bytes that a change takes in addition to its text. */
 const OVERHEAD = 128;
 
-/** What a change takes, in bytes, about. */
+/** Bytes that a change takes, roughly. */
 export function costOf({ head, rest, bytes }: Change): number {
   return head.length + rest.length + (bytes?.data.length ?? 0) + OVERHEAD;
 }
 
-/** A batch has at most so many characters, unless it is a single change: it is applied within one frame. */
+/** Characters of a batch, unless it is a single change: TouchDesigner applies a batch within one frame. */
 const MAX_BATCH = 64 * 1024;
 
-/** What waits to be sent, in order. */
+/** Changes that wait to be sent, in order. */
 export class Queue {
   /** Bytes of operations that may wait; values that are kept may take as many more as are kept. */
   readonly #limit: number;
@@ -124,7 +124,7 @@ export class Kept {
     const { head, path } = change;
     const before = this.#values.get(head);
     const cost = this.#cost - (before === undefined ? 0 : costOf(before)) + costOf(change);
-    // Rather none than an old one.
+    // An old value is worse than none.
     if (before !== undefined) this.#forget(before);
     if (cost > this.#limit) return false;
     this.#values.set(head, change);

@@ -1,4 +1,4 @@
-/** The link: a small server of its own that takes one TouchDesigner, and what is sent to it. */
+/** The link: a separate small server that takes one TouchDesigner, and the changes that are sent to it. */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Callbacks, RequestDictionary } from "../../callbacks.ts";
@@ -32,10 +32,10 @@ const GREETING = 10_000;
 const RETRY = 2_000;
 /** Clients, with those that have not said yet what they are. */
 const MAX_CLIENTS = 16;
-/** What of the operator's table an operation moves, so that what was set there before is not to be set again. */
+/** Operations that move the rows of a table: cells that were set before must not be set again. */
 const MOVING = ["clear", "insertRow", "replaceRow", "deleteRow"];
 
-/** What the link tells its owner. */
+/** The callbacks of the link's owner. */
 export interface Owner {
   onConnect?: ((client: string) => unknown) | undefined;
   onDisconnect?: ((client: string) => unknown) | undefined;
@@ -104,7 +104,7 @@ export class Link implements Sender {
   /** When the last message was sent, in milliseconds of `performance.now()`. */
   #sent = -FRAME;
   #flushing: ReturnType<typeof setTimeout> | undefined;
-  /** What is to be answered, and until when; the oldest first. */
+  /** Operations without an answer, and until when they wait for one; the oldest first. */
   readonly #pending = new Map<Outcome<unknown>, number>();
   #deadline: ReturnType<typeof setTimeout> | undefined;
   readonly #throttle = new Throttle();
@@ -370,7 +370,7 @@ export class Link implements Sender {
     }
     const path = target[0];
     if (at < 0) return { head, rest, path };
-    // The caller may change it meanwhile.
+    // A copy, since the caller may change the buffer before it is sent.
     const data = (args[at] as Bytes).slice();
     if (data.length > MAX_BYTES) {
       throw new RangeError(`Cannot send ${label()}: ${data.length} bytes are too many, ${MAX_BYTES} at most`);

@@ -52,7 +52,7 @@ export const PAGE = String.raw`<!DOCTYPE html>
       <section aria-labelledby="fast">
         <h2 id="fast">All at once</h2>
         <p>
-          Show the network that the server is to reach, open the Textport (Dialogs, Textport and DATs), paste this line
+          Show the network that the server should reach, open the Textport (Dialogs, Textport and DATs), paste this line
           and press Enter. It makes the DATs, and one that connects when the project is opened.
         </p>
         <div class="copy">
@@ -98,7 +98,7 @@ export const PAGE = String.raw`<!DOCTYPE html>
 </html>
 `;
 
-/** Its looks. */
+/** The style sheet. */
 export const STYLE = String.raw`:root {
   color-scheme: light dark;
   --ground: #f6f5f3;
@@ -319,7 +319,7 @@ svg .small {
 }
 `;
 
-/** What it does. */
+/** The script of the page. */
 export const SCRIPT = String.raw`const WORDS = {
   connected: "TouchDesigner is connected",
   waiting: "Waiting for TouchDesigner",

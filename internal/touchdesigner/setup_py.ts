@@ -2,7 +2,7 @@
 
 import { CALLBACKS } from "./callbacks_py.ts";
 
-const SETUP = String.raw`# Makes the DATs of the link in the network that is shown, or brings them up to date.
+const SETUP = String.raw`# Makes the DATs of the link in the network that is shown, or updates them.
 import json
 
 
@@ -42,7 +42,7 @@ def deno_setup(address, port, callbacks):
 deno_setup(*json.loads(ARGUMENTS))
 `;
 
-/** The script, for a server at an address: what Network Address and Network Port are to be. */
+/** The script for a server, with the values for Network Address and Network Port. */
 export function setupScript(address: string, port: number): string {
   // JSON within JSON: the inner one is what Python parses, the outer one a string literal that Python can read too.
   return SETUP.replace("ARGUMENTS", () => JSON.stringify(JSON.stringify([address, port, CALLBACKS])));

@@ -199,7 +199,7 @@ Deno.test("remote_panel runs with the permissions that its first line names", as
   }
 });
 
-/** The example in a process of its own, which stops as by Ctrl-C. */
+/** The example in a separate process, which stops as by Ctrl-C. */
 async function program(state = `${folder}/${crypto.randomUUID()}.json`) {
   const starter = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(

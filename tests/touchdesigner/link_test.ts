@@ -18,7 +18,7 @@ async function handshake(port: number, uri: string, headers: string[] = [`Host: 
   return Number(answer.split(" ")[1]);
 }
 
-/** A client of the link that says what it is told, in place of TouchDesigner. */
+/** A client that says hello in place of TouchDesigner. */
 async function impostor(url: string): Promise<WebSocket> {
   const socket = await connect(url);
   socket.send('{"hello":1}');
@@ -132,7 +132,7 @@ test("no broadcast to phones reaches TouchDesigner, and it is not among their co
   assertEquals(await subject.td.get("project1.op('deno_websocket').received['text']"), before + 1);
 });
 
-test("a client with another version of the callbacks is told of, and served", async () => {
+test("a TouchDesigner with another version of the callbacks is served, with a warning", async () => {
   await using subject = await linkAlone();
   const socket = await connect(subject.url);
   socket.send('{"hello":2}');

@@ -6,7 +6,7 @@ import { TouchDesigner, type TouchDesignerOptions } from "../../touchdesigner.ts
 /** How many times as fast delays go in the stand-in. */
 const SPEED = "20";
 
-/** The stand-in, a process of its own. */
+/** The stand-in, in a separate process. */
 export class StandIn extends Program {
   #id = 0;
 
