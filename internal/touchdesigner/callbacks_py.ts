@@ -32,7 +32,7 @@ import time
 
 VERSION = ${VERSION}
 
-# Characters of one message that carries answers; an answer of its own may be longer.
+# Characters of a message with several answers; a single answer may be longer.
 ANSWERS = 1024 * 1024
 # Cells that rows() reads: each costs time in which no frame is drawn.
 CELLS = 100000
@@ -338,9 +338,10 @@ class Answers:
         self.errors.append(text)
 
     def make_room(self, text):
-        if self.length > 0 and self.length + len(text) > ANSWERS:
+        length = len(text) + 1
+        if self.length > 0 and self.length + length > min(ANSWERS, limit(self.dat) - 1024):
             self.send('part')
-        self.length += len(text)
+        self.length += length
 
     def send(self, kind):
         post(self.dat, '{"%s":%d,"results":[%s],"errors":[%s]}'

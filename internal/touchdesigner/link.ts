@@ -242,6 +242,7 @@ export class Link implements Sender {
   }
 
   #receive(client: string, message: Incoming | undefined, data: string | Bytes): void {
+    if (this.closed) return;
     if (message === undefined) {
       const shown = typeof data === "string" ? JSON.stringify(data.slice(0, 80)) : `${data.length} bytes`;
       return this.#warn("malformed", `A message from ${client} is malformed, and is ignored: ${shown}`);

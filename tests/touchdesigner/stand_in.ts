@@ -99,6 +99,8 @@ export async function linkAlone(options: TouchDesignerOptions = {}): Promise<Omi
   let changed = Promise.withResolvers<void>();
   const link = new TouchDesigner({
     port: 0,
+    // Machines that are busy are slow, which no test is about.
+    timeout: 60,
     onWarning(message) {
       warnings.push(message);
       changed.resolve();
