@@ -65,7 +65,7 @@ export interface TouchDesignerOptions {
    * The secret that TouchDesigner needs to connect: 16 to 200 letters, digits, `-`, `_`, `.` and `~`. It goes into Network Address, as in
    * `192.168.0.7/?token=...`. Without `secure`, the network that it crosses can read it.
    */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /**
    * Seconds that TouchDesigner has to answer. After that an operation rejects, though TouchDesigner may still carry it out.
    *
