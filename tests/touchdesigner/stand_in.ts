@@ -1,8 +1,11 @@
 /** A link, and a stand-in for TouchDesigner that is connected to it over a real socket. */
 
+import { existsSync } from "node:fs";
 import { Program } from "../examples/program.ts";
 import { TouchDesigner, type TouchDesignerOptions } from "../../touchdesigner.ts";
 
+/** Debian's Python, if it is there: one that a version manager puts in front takes a second to start. */
+const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 /** How many times as fast delays go in the stand-in. */
 const SPEED = "20";
 
@@ -11,7 +14,7 @@ export class StandIn extends Program {
   #id = 0;
 
   constructor() {
-    super("python3", ["-S", new URL("stand_in.py", import.meta.url).pathname, SPEED]);
+    super(PYTHON, ["-S", new URL("stand_in.py", import.meta.url).pathname, SPEED]);
   }
 
   /** Runs statements. */
