@@ -28,6 +28,6 @@ export * from "./callbacks.ts";
 export * from "./auth.ts";
 
 if (import.meta.main) {
-  const { main } = await import("./internal/cli.ts");
-  await main(Deno.args);
+  // Not awaited: a callbacks file that imports this module would wait for it, and it for the callbacks file.
+  void import("./internal/cli.ts").then(({ main }) => main(Deno.args));
 }

@@ -20,6 +20,7 @@ const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server o
   deno run --allow-net --allow-read=certs mod.ts --secure \\
     --privatekey certs/key.pem --certificate certs/cert.pem
   deno run mod.ts hash-password                         for verifyBasic()
+  deno run mod.ts touchdesigner                         prints the Python file of the link
 
   --port NUMBER              9980; 0 is any free port
   --localaddress ADDRESS     to listen on; blank is all interfaces
@@ -63,7 +64,7 @@ const OTHERS = {
   version: { type: "boolean" },
 } as const;
 
-const COMMANDS = ["init", "hash-password"];
+const COMMANDS = ["init", "hash-password", "touchdesigner"];
 
 type Values = Record<string, string | boolean | undefined>;
 
@@ -199,6 +200,12 @@ async function hashPassword(): Promise<void> {
   print("log", await hashPassword(await askPassword()));
 }
 
+/** Prints the callbacks that go into TouchDesigner. */
+async function printCallbacks(): Promise<void> {
+  const { CALLBACKS } = await import("./touchdesigner/callbacks_py.ts");
+  print("log", CALLBACKS.trimEnd());
+}
+
 async function run(args: string[]): Promise<void> {
   const { values, words: [command, ...words] } = parse(args);
   if (values.help) return print("log", HELP);
@@ -218,6 +225,7 @@ async function run(args: string[]): Promise<void> {
   }
   if (command === "init") await init(server, words[0]);
   else if (command === "hash-password") await hashPassword();
+  else if (command === "touchdesigner") await printCallbacks();
   else await serve(server, values.log === true);
 }
 

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import deno from "../deno.json" with { type: "json" };
 import { verifyPassword, WebServer } from "../mod.ts";
 import { connect, disconnect, rawRequest } from "./helpers.ts";
-import { type Program, run, startProgram } from "./program.ts";
+import { type Program, program, run, startProgram } from "./program.ts";
 
 /** A folder that is removed at the end. */
 async function folder(): Promise<AsyncDisposable & { path: string }> {
@@ -15,6 +15,18 @@ async function folder(): Promise<AsyncDisposable & { path: string }> {
 function urlOf({ line }: Program): string {
   return /https?:\S+/.exec(line)![0];
 }
+
+Deno.test("a callbacks file may import the module that the program is", async () => {
+  await using place = await folder();
+  const path = `${place.path}/show.ts`;
+  await Deno.writeTextFile(
+    path,
+    `import { challenge } from ${JSON.stringify(program)};
+export const onHTTPRequest = () => new Response(typeof challenge);`,
+  );
+  await using running = await startProgram(["--callbacks", path], ["--allow-net", "--allow-read"]);
+  assertEquals(await (await fetch(urlOf(running))).text(), "function");
+});
 
 Deno.test("a wrong command line is one sentence that says what was meant, with exit code 2", async () => {
   const cases: [args: string[], sentence: string][] = [

@@ -1,7 +1,9 @@
-// deno run --allow-net --allow-read=examples/porting,uploads --allow-write=uploads mod.ts --callbacks examples/porting/image_receiver.ts --watch
+// deno run --allow-net --allow-read=. --allow-write=uploads mod.ts --callbacks examples/porting/image_receiver.ts --watch
 
 import type { Callbacks } from "@webserver-dat/server";
+import { TouchDesigner } from "@webserver-dat/server/touchdesigner";
 
+const { op } = new TouchDesigner();
 const path = "uploads/latest.jpg";
 
 export default {
@@ -18,6 +20,7 @@ export default {
       const part = `uploads/${crypto.randomUUID()}`;
       await Deno.writeFile(part, request.data);
       await Deno.rename(part, path);
+      op("moviefilein1").par.reloadpulse.pulse();
       for (const client of webServer.webSocketConnections) {
         webServer.webSocketSendText(client, "new image");
       }

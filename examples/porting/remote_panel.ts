@@ -1,15 +1,16 @@
-// deno run --allow-net --allow-read=examples/porting mod.ts --callbacks examples/porting/remote_panel.ts --watch
+// deno run --allow-net --allow-read=. mod.ts --callbacks examples/porting/remote_panel.ts --watch
 
 import type { Callbacks } from "@webserver-dat/server";
+import { TouchDesigner } from "@webserver-dat/server/touchdesigner";
 import { values } from "./remote_panel_state.ts";
 
-const page = new URL("remote_panel.html", import.meta.url);
+const { op } = new TouchDesigner();
 
 export default {
   async onHTTPRequest(_webServer, request, response) {
     if (request.uri === "/") {
       response.statusCode = 200;
-      response.data = await Deno.readTextFile(page);
+      response.data = await op("page").text;
     }
     return response;
   },
@@ -23,6 +24,7 @@ export default {
     const { name, value } = JSON.parse(data);
     if (!values.has(name) || typeof value !== "number") return;
     values.set(name, value);
+    op("panel").store("values", Object.fromEntries(values));
     const change = JSON.stringify({ [name]: value });
     for (const other of webServer.webSocketConnections) {
       if (other !== client) {

@@ -1,63 +1,53 @@
-// deno run --allow-net --allow-env=PANEL_PASSWORD examples/remote_panel/main.ts
+// deno run --allow-net --allow-read=. --allow-write=. --allow-env=PANEL_PASSWORD,PANEL_STATE,TOUCHDESIGNER_PORT examples/remote_panel/main.ts
 //
-// A remote control: phones and desktops turn sliders, buttons and a colour, and a renderer gets every change.
+// A remote control: phones and desktops turn sliders, buttons and a colour, and TouchDesigner gets every change.
 //
-// The password is that of the variable PANEL_PASSWORD or, without one, made anew and printed at each start. For a show set
+// The password is that of the variable PANEL_PASSWORD or, without one, made and printed at each start. For a show set
 // one: panels then come back by themselves even when this program is started again. Basic authentication over http can be
 // read by the network it crosses: outside of a network of your own, add the parameters secure, privatekey and certificate.
 //
-// The messages are JSON, as text: an object of values by name. Everyone gets all values when connecting, then every change,
-// one's own included. A change may hold several values. Anyone may send one, renderers too.
+// TouchDesigner connects as the page at http://127.0.0.1:9985/ says (docs/touchdesigner.md). Beside the link's DATs, make a
+// Base COMP named "panel" with these custom parameters; what is missing is named in a warning:
+//
+//   Brightness, Speed, Spread            Float, 0 to 1
+//   Color                                RGB, which makes Colorr, Colorg and Colorb
+//   Scene                                Int, 1 to 4
+//   Blackout                             Toggle
+//   Flash                                Pulse
+//
+// A fader in TouchDesigner moves those of all panels by op('deno').module.send('brightness', 0.5).
+//
+// The values are kept in the file that the variable PANEL_STATE names, or remote_panel_state.json, and are there again when
+// the program or TouchDesigner is started again.
+//
+// The messages of panels are JSON, as text: an object of values by name. Each panel gets all values when connecting, then
+// every change, its own included. A change may hold several values.
 //
 //   {"brightness":0.8,"speed":0.25,"spread":0.5}    0 to 1
 //   {"color":[1,0.6,0.2]}                           red, green and blue, 0 to 1
 //   {"scene":2,"blackout":false}                    1 to 4; true or false
 //   {"flash":true}                                  a pulse: passed on, not kept
-//   {"panels":2,"renderers":1}                      who is connected; to panels only
-//
-// In TouchDesigner, a WebSocket DAT takes the printed address ws://.../renderer?token=... as its Network Address, the port
-// as its Network Port, and this as its callbacks, with custom parameters of these names on the component it is in. (Written
-// from the documentation of the DAT; our tests have other clients.)
-//
-//   import json
-//
-//   def onReceiveText(dat, rowIndex, message):
-//       for name, value in json.loads(message).items():
-//           if name == 'color':
-//               parent().par.Colorr, parent().par.Colorg, parent().par.Colorb = value
-//           elif name == 'flash':
-//               parent().par.Flash.pulse()
-//           else:
-//               setattr(parent().par, name.capitalize(), value)
-//
-//   def onReceivePing(dat, contents):
-//       dat.sendPong(contents)  # who does not answer is taken for gone
-//
-//   def onDisconnect(dat):
-//       run('args[0].par.active = False; args[0].par.active = True', dat, delayFrames=120)
+//   {"panels":2,"touchdesigner":true}               who is connected; from the server only
 
 import { createHmac } from "node:crypto";
 import { type Callbacks, type RequestDictionary, WebServer } from "@webserver-dat/server";
+import { TouchDesigner } from "@webserver-dat/server/touchdesigner";
 import { pages } from "../pages/pages.ts";
 import { randomPassword } from "../pages/password.ts";
 import page from "./page.html" with { type: "text" };
 import script from "./panel.js" with { type: "text" };
 import style from "./panel.css" with { type: "text" };
+import { StateFile } from "./state_file.ts";
 
 const given = Deno.env.get("PANEL_PASSWORD");
 const password = given || randomPassword();
 
-/** What only this program can make of the password, so that it need not be shown where a password should not be. */
-function key(purpose: string): string {
-  return createHmac("sha256", password).update(purpose).digest("hex");
-}
+/** What only this program can make of the password, so that a cookie need not have the password itself. */
+const key = createHmac("sha256", password).update("cookie").digest("hex");
 
 const users = { operator: password };
-const keys = { cookie: key("cookie"), renderer: key("renderer") };
-const token = (user: keyof typeof keys) => btoa(`${user}:${keys[user]}`);
-
-/** Where a renderer connects that sends no password. */
-export const rendererUri = `/renderer?token=${token("renderer")}`;
+const keys = { cookie: key };
+const cookie = btoa(`cookie:${key}`);
 
 /** The state is here, not in the panels: that is what keeps them in step, and what a new one starts from. */
 const state: Record<string, unknown> = {
@@ -71,7 +61,7 @@ const state: Record<string, unknown> = {
 
 const isLevel = (value: unknown) => typeof value === "number" && value >= 0 && value <= 1;
 
-/** What each control takes. Anything else never reaches the renderer. */
+/** What each control takes. Anything else never reaches TouchDesigner. */
 const takes: Readonly<Record<string, (value: unknown) => boolean>> = {
   brightness: isLevel,
   speed: isLevel,
@@ -96,26 +86,52 @@ function changeOf(message: string): Record<string, unknown> {
   );
 }
 
-const clients = new Map<string, "panel" | "renderer">();
+const file = new StateFile(Deno.env.get("PANEL_STATE") || "remote_panel_state.json", () => state);
 
-function send(webServer: WebServer, client: string, values: Record<string, unknown>): void {
-  // Who takes nothing any more missed a change: it is to connect again, and starts from the whole state.
-  if (!webServer.webSocketSendText(client, JSON.stringify(values))) webServer.webSocketClose(client, 1013, "Too slow");
+/** The link to TouchDesigner. */
+export const touchDesigner = new TouchDesigner({
+  port: Number(Deno.env.get("TOUCHDESIGNER_PORT") || 9985),
+  onConnect: () => tellWhoIsThere(),
+  onDisconnect: () => tellWhoIsThere(),
+  onMessage: (name, value) => change(changeOf(JSON.stringify({ [name]: value }))),
+});
+
+/** Hands values to TouchDesigner. While it is away they are kept, and a flash is of no use. */
+function toTouchDesigner({ color, flash, ...others }: Record<string, unknown>): void {
+  const { par } = touchDesigner.op("panel");
+  for (const [name, value] of Object.entries(others)) par[name[0]!.toUpperCase() + name.slice(1)] = value;
+  if (color !== undefined) [par.Colorr, par.Colorg, par.Colorb] = color as number[];
+  if (flash && touchDesigner.connected) par.Flash.pulse();
 }
 
-/** Panels say whether a renderer is there. */
-function tellWhoIsThere(webServer: WebServer): void {
-  const roles = [...clients.values()];
-  const panels = roles.filter((role) => role === "panel").length;
-  for (const [client, role] of clients) {
-    if (role === "panel") send(webServer, client, { panels, renderers: roles.length - panels });
+/** Takes values: from a panel, from TouchDesigner, or from the file. */
+function change(values: Record<string, unknown>): void {
+  if (Object.keys(values).length === 0) return;
+  const { flash: _pulse, ...kept } = values;
+  if (Object.keys(kept).length > 0) {
+    Object.assign(state, kept);
+    file.save();
   }
+  toTouchDesigner(values);
+  // The sender too: of two thumbs on one slider, the one that came last counts for both.
+  for (const client of server.webSocketConnections) send(client, values);
+}
+
+function send(client: string, values: Record<string, unknown>): void {
+  // A client that cannot keep up has missed a change; it connects again, and starts from the whole state.
+  if (!server.webSocketSendText(client, JSON.stringify(values))) server.webSocketClose(client, 1013, "Too slow");
+}
+
+/** Panels say whether TouchDesigner is there. */
+function tellWhoIsThere(): void {
+  const clients = server.webSocketConnections;
+  for (const client of clients) send(client, { panels: clients.length, touchdesigner: touchDesigner.connected });
 }
 
 /** A panel is one by the cookie that came with its page: Safari sends no password with a WebSocket. */
 function comesFromPage(webServer: WebServer, request: RequestDictionary): boolean {
-  const cookie = request["Cookie"]?.split("; ").find((cookie) => cookie.startsWith("remote_panel="));
-  return webServer.authenticateBasic(cookie?.slice("remote_panel=".length), keys);
+  const sent = request["Cookie"]?.split("; ").find((cookie) => cookie.startsWith("remote_panel="));
+  return webServer.authenticateBasic(sent?.slice("remote_panel=".length), keys);
 }
 
 const answer = pages({
@@ -133,57 +149,56 @@ const callbacks: Callbacks = {
       return response;
     }
     const secure = webServer.address?.url.startsWith("https:") ? "; Secure" : "";
-    response["Set-Cookie"] = `remote_panel=${token("cookie")}; HttpOnly; SameSite=Strict; Path=/${secure}`;
+    response["Set-Cookie"] = `remote_panel=${cookie}; HttpOnly; SameSite=Strict; Path=/${secure}`;
     return answer(request, response);
   },
 
   // Called before a WebSocket is accepted: 101 lets it in.
   onWebSocketRequest(webServer, request, response) {
-    const { uri, pars } = request;
-    if (uri !== "/panel" && uri !== "/renderer") {
+    if (request.uri !== "/panel") {
       response.statusCode = 404;
     } else if (
-      !webServer.authenticateBasic(request["Authorization"], users) && !comesFromPage(webServer, request) &&
-      // The WebSocket DAT sends no headers of one's own, so that a renderer may have its token in the address.
-      !(uri === "/renderer" && webServer.authenticateBasic(pars.token, keys))
+      !webServer.authenticateBasic(request["Authorization"], users) && !comesFromPage(webServer, request)
     ) {
       // Not 401: Safari would ask for the password over a panel in use.
       response.statusCode = 403;
     }
   },
 
-  onWebSocketOpen(webServer, client, uri) {
-    clients.set(client, uri.startsWith("/panel") ? "panel" : "renderer");
-    send(webServer, client, state);
-    tellWhoIsThere(webServer);
+  onWebSocketOpen(_webServer, client) {
+    send(client, state);
+    tellWhoIsThere();
   },
 
-  onWebSocketClose(webServer, client) {
-    clients.delete(client);
-    tellWhoIsThere(webServer);
-  },
+  onWebSocketClose: () => tellWhoIsThere(),
 
   onWebSocketReceiveText(webServer, client, data) {
     // The heartbeat of connection.js
-    if (data === "") {
-      webServer.webSocketSendText(client, "");
-      return;
-    }
-    const change = changeOf(data);
-    if (Object.keys(change).length === 0) return;
-    const { flash: _pulse, ...kept } = change;
-    Object.assign(state, kept);
-    // The sender too: of two thumbs on one slider, the one that came last counts for both.
-    for (const other of clients.keys()) send(webServer, other, change);
+    if (data === "") webServer.webSocketSendText(client, "");
+    else change(changeOf(data));
   },
+
+  onServerStop: () => file.flush(),
 };
 
-/** The server. A phone that fell asleep and a renderer whose cable is out are gone after `idleTimeout` seconds. */
+/** The server. A phone that fell asleep is gone after `idleTimeout` seconds. */
 export const server = new WebServer({ name: "remote_panel", callbacks, idleTimeout: 15, maxMessageSize: 4096 });
 
+const saved = changeOf(JSON.stringify(file.read()));
+delete saved.flash;
+Object.assign(state, saved);
+toTouchDesigner(state);
+
 if (import.meta.main) {
+  // Ctrl-C, or the end of a service: what was changed last is written first.
+  for (const signal of ["SIGINT", Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, async () => {
+      await server.stop();
+      Deno.exit();
+    });
+  }
   await server.start();
-  const url = server.address!.url;
-  console.log(`Open ${url} as operator, password ${given ? "as in PANEL_PASSWORD" : password}`);
-  console.log(`A renderer connects to ${new URL(rendererUri, url.replace("http", "ws"))}`);
+  console.log(`Open ${server.address!.url} as operator, password ${given ? "as in PANEL_PASSWORD" : password}`);
+  await touchDesigner.listening;
+  console.log(`For TouchDesigner, open ${touchDesigner.address!.url}`);
 }

@@ -61,7 +61,7 @@ const shows = {
     stage.classList.add("flash");
   },
   panels: showClients,
-  renderers: showClients,
+  touchdesigner: showClients,
 };
 
 function light() {
@@ -69,10 +69,10 @@ function light() {
 }
 
 function showClients() {
-  const count = (number, word) => `${number === 0 ? "no" : number} ${word}${number === 1 ? "" : "s"}`;
-  document.getElementById("clients").textContent = `${count(state.panels, "panel")}, ${
-    count(state.renderers, "renderer")
-  } connected`;
+  const { panels, touchdesigner } = state;
+  document.getElementById("clients").textContent = `${panels} panel${panels === 1 ? "" : "s"}, ${
+    touchdesigner ? "" : "no "
+  }TouchDesigner connected`;
 }
 
 connection.addEventListener("message", ({ data }) => {

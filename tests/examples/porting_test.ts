@@ -1,9 +1,12 @@
 /** The callback files of the porting guide: TypeScript and Python answer alike, and the guide shows these very files. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { WebServer } from "../../mod.ts";
 import { CALLBACK_NAMES } from "../../internal/parameters.ts";
 import { disconnect, once } from "../helpers.ts";
+import { StandIn } from "../touchdesigner/stand_in.ts";
+import { freePort } from "./program.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -17,6 +20,9 @@ interface Result {
   readonly sent: [client: string, text: string][];
 }
 
+/** By the name of an operator, what it has stored, and how often it was pulsed. */
+type State = Record<string, [storage: Record<string, unknown>, pulses: number]>;
+
 function hasPython(): boolean {
   try {
     return new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
@@ -25,8 +31,12 @@ function hasPython(): boolean {
   }
 }
 
-/** What the Python callbacks do at each event. */
-async function python(script: string, folder: string, events: Event[]): Promise<Result[]> {
+/** What the Python callbacks do at each event, and what they leave in TouchDesigner's operators. */
+async function python(
+  script: string,
+  folder: string,
+  events: Event[],
+): Promise<{ results: Result[]; operators: State }> {
   const harness = new URL("touchdesigner.py", import.meta.url).pathname;
   const process = new Deno.Command("python3", {
     args: [harness, `${import.meta.dirname}/../../examples/porting/${script}`, folder],
@@ -40,11 +50,13 @@ async function python(script: string, folder: string, events: Event[]): Promise<
   return JSON.parse(new TextDecoder().decode((await process.output()).stdout));
 }
 
-/** The command that the first line of a file names, in a folder with a copy of the examples, on a free loopback port. */
-async function start(script: string, folder: string): Promise<{ url: string } & AsyncDisposable> {
+/** The command that the first line of a file names, in a folder with a copy of the examples, on free loopback ports. */
+async function start(script: string, folder: string, linkPort: number): Promise<{ url: string } & AsyncDisposable> {
   await Deno.mkdir(`${folder}/examples/porting`, { recursive: true });
   for await (const { name } of Deno.readDir(new URL("examples/porting/", root))) {
-    await Deno.copyFile(new URL(`examples/porting/${name}`, root), `${folder}/examples/porting/${name}`);
+    const text = await Deno.readTextFile(new URL(`examples/porting/${name}`, root));
+    const linked = text.replace("new TouchDesigner()", `new TouchDesigner({ port: ${linkPort} })`);
+    await Deno.writeTextFile(`${folder}/examples/porting/${name}`, linked);
   }
   const [firstLine] = (await Deno.readTextFile(`${folder}/examples/porting/${script}`)).split("\n");
   const [, permissions, flags] = /^\/\/ deno run (.*) mod\.ts (--callbacks .*)$/.exec(firstLine!)!;
@@ -52,6 +64,8 @@ async function start(script: string, folder: string): Promise<{ url: string } & 
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-lock", "--no-prompt", ...permissions!.split(" ")],
+      // The project is elsewhere than the copy of its examples.
+      `--allow-read=${fileURLToPath(root)}`,
       ...[new URL("mod.ts", root).href, ...flags!.split(" "), ...loopback],
     ],
     cwd: folder,
@@ -72,13 +86,30 @@ async function start(script: string, folder: string): Promise<{ url: string } & 
 
 const json = (text: string | number | undefined) => JSON.parse(String(text));
 
+/** TouchDesigner, with operators of these names. */
+async function standIn(names: string[], linkPort: number): Promise<StandIn> {
+  const td = new StandIn();
+  await td.do(`
+for name in ${JSON.stringify(names)}:
+    operator = textDAT(project1, name)
+    operator.text = 'the text of ' + name
+    operator.add('reloadpulse', 'Pulse')
+`);
+  await td.connect(`http://127.0.0.1:${linkPort}/`);
+  await td.until("project1.op('deno_websocket').fetch('deno_limit', search=False) is not None");
+  return td;
+}
+
 /** Both sides of an example go through the same events. */
 async function compare(name: string, events: Event[]): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    const expected = await python(`${name}.py`, folder, events);
+    const { results: expected, operators } = await python(`${name}.py`, folder, events);
     await Deno.remove(`${folder}/uploads`, { recursive: true }).catch(() => {});
-    await using server = await start(`${name}.ts`, folder);
+    const names = Object.keys(operators);
+    const linkPort = freePort();
+    await using server = await start(`${name}.ts`, folder, linkPort);
+    await using td = names.length === 0 ? undefined : await standIn(names, linkPort);
     const sockets = new Map<string, { socket: WebSocket; messages: unknown[]; expected: unknown[] }>();
     for (const [index, event] of events.entries()) {
       const { response, sent } = expected[index]!;
@@ -98,9 +129,7 @@ async function compare(name: string, events: Event[]): Promise<void> {
         const { statusCode, statusReason, data, ...others } = response!;
         assertEquals([answer.status, answer.statusText], [statusCode, statusReason], `${method} ${uri}`);
         const text = await answer.text();
-        // The page of the panel is in a Text DAT there, and a file here.
-        if (data === "the text of page") assertStringIncludes(text, "<title>");
-        else if (answer.headers.get("content-type") === "application/json") assertEquals(json(text), json(data));
+        if (answer.headers.get("content-type") === "application/json") assertEquals(json(text), json(data));
         else assertEquals(text, data);
         for (const [header, value] of Object.entries(others)) assertEquals(answer.headers.get(header), value);
       }
@@ -112,6 +141,10 @@ async function compare(name: string, events: Event[]): Promise<void> {
       // What was sent before the close has arrived by then.
       await disconnect(socket);
       assertEquals(messages, expected);
+    }
+    for (const name of names) {
+      const state = `[project1.op('${name}').storage, project1.op('${name}').par.reloadpulse.pulses]`;
+      await td!.until(`${state} == json.loads(${JSON.stringify(JSON.stringify(operators[name]))})`);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,13 +1,21 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { rawRequest } from "../helpers.ts";
+import { testWith } from "../programs.ts";
+import { StandIn } from "../touchdesigner/stand_in.ts";
 import { looksRight, pageTest, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
+import { deno } from "./program.ts";
 
 const PASSWORD = "stage left";
-// Before the example is loaded, which reads it.
+const folder = await Deno.makeTempDir();
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+// Before the example is loaded, which reads them.
 Deno.env.set("PANEL_PASSWORD", PASSWORD);
-const { rendererUri, server } = await import("../../examples/remote_panel/main.ts");
+Deno.env.set("PANEL_STATE", `${folder}/state.json`);
+Deno.env.set("TOUCHDESIGNER_PORT", "0");
+const { server, touchDesigner } = await import("../../examples/remote_panel/main.ts");
+await touchDesigner.listening;
 
 const BASIC = { authorization: `Basic ${btoa(`operator:${PASSWORD}`)}` };
 const OPTIONS = { httpCredentials: { username: "operator", password: PASSWORD } };
@@ -21,7 +29,7 @@ async function panel() {
     url: url.slice(0, -1),
     port,
     async [Symbol.asyncDispose]() {
-      const inbox = await Inbox.open(`${url}renderer`, BASIC);
+      const inbox = await Inbox.open(`${url}panel`, BASIC);
       inbox.socket.send(JSON.stringify(START));
       await inbox.until((values) => values.flash === undefined && values.brightness === START.brightness);
       await inbox[Symbol.asyncDispose]();
@@ -30,7 +38,15 @@ async function panel() {
   };
 }
 
-const renderer = (url: string) => Inbox.open(`${url}/renderer`, BASIC);
+/** A panel that has been told the state, and who is there. */
+async function opened(url: string): Promise<Inbox> {
+  const inbox = await Inbox.open(`${url}/panel`, BASIC);
+  await inbox.json();
+  await inbox.json();
+  return inbox;
+}
+
+const isChange = (values: Record<string, unknown>) => values.panels === undefined;
 
 /** The status of the answer to a handshake. */
 async function handshake(port: number, uri: string, headers: string[] = []): Promise<number> {
@@ -75,18 +91,15 @@ Deno.test("remote_panel sends its page with the password, and with it a cookie t
 
 Deno.test("remote_panel refuses a WebSocket without the password", async () => {
   await using panels = await panel();
-  const renderersToken = btoa(`renderer:${"0".repeat(64)}`);
   assertEquals(await handshake(panels.port, "/panel"), 403);
-  assertEquals(await handshake(panels.port, "/renderer"), 403);
   assertEquals(await handshake(panels.port, "/panel", ["Cookie: remote_panel=b3BlcmF0b3I6c3RhZ2UgbGVmdA=="]), 403);
   assertEquals(await handshake(panels.port, "/panel", [`Authorization: Basic ${btoa("operator:")}`]), 403);
-  assertEquals(await handshake(panels.port, `/renderer?token=${renderersToken}`), 403);
   assertEquals(server.webSocketConnections, []);
 });
 
 Deno.test("remote_panel has no WebSocket at other paths", async () => {
   await using panels = await panel();
-  for (const uri of ["/", "/panels", "/renderer/", "/panel/../renderer"]) {
+  for (const uri of ["/", "/panels", "/panel/", "/renderer"]) {
     assertEquals(await handshake(panels.port, uri, [`Authorization: ${BASIC.authorization}`]), 404, uri);
   }
 });
@@ -98,43 +111,35 @@ Deno.test("remote_panel takes a panel by the cookie of its page, as browsers sen
   assertEquals(await inbox.json(), START);
 });
 
-Deno.test("remote_panel takes a renderer by the token in its address, and no panel by that", async () => {
-  await using panels = await panel();
-  await using inbox = await Inbox.open(panels.url + rendererUri);
-  assertEquals(await inbox.json(), START);
-  assertEquals(await handshake(panels.port, rendererUri.replace("renderer", "panel")), 403);
-});
-
 Deno.test("remote_panel sends everything when a client connects, then every change to everyone", async () => {
   await using panels = await panel();
   await using one = await Inbox.open(`${panels.url}/panel`, BASIC);
   assertEquals(await one.json(), START);
-  assertEquals(await one.json(), { panels: 1, renderers: 0 });
-  await using other = await renderer(panels.url);
+  assertEquals(await one.json(), { panels: 1, touchdesigner: false });
+  await using other = await Inbox.open(`${panels.url}/panel`, BASIC);
   assertEquals(await other.json(), START);
-  assertEquals(await one.json(), { panels: 1, renderers: 1 });
+  assertEquals(await other.json(), { panels: 2, touchdesigner: false });
+  assertEquals(await one.json(), { panels: 2, touchdesigner: false });
   one.socket.send('{"brightness":0.5,"color":[0,0,1]}');
   for (const inbox of [one, other]) assertEquals(await inbox.json(), { brightness: 0.5, color: [0, 0, 1] });
   other.socket.send('{"scene":3}');
   for (const inbox of [one, other]) assertEquals(await inbox.json(), { scene: 3 });
-  await using late = await renderer(panels.url);
+  await using late = await Inbox.open(`${panels.url}/panel`, BASIC);
   assertEquals(await late.json(), { ...START, brightness: 0.5, color: [0, 0, 1], scene: 3 });
 });
 
 Deno.test("remote_panel passes a pulse on, and does not keep it", async () => {
   await using panels = await panel();
-  await using one = await renderer(panels.url);
-  assertEquals(await one.json(), START);
+  await using one = await opened(panels.url);
   one.socket.send('{"flash":true}');
   assertEquals(await one.json(), { flash: true });
-  await using late = await renderer(panels.url);
+  await using late = await Inbox.open(`${panels.url}/panel`, BASIC);
   assertEquals(await late.json(), START);
 });
 
-Deno.test("remote_panel hands no value to the renderer that its controls cannot have", async () => {
+Deno.test("remote_panel hands no value on that its controls cannot have", async () => {
   await using panels = await panel();
-  await using one = await renderer(panels.url);
-  assertEquals(await one.json(), START);
+  await using one = await opened(panels.url);
   const bad = [
     "",
     "no JSON",
@@ -164,51 +169,153 @@ Deno.test("remote_panel hands no value to the renderer that its controls cannot 
 
 Deno.test("remote_panel closes a client that sends more than a panel has to say", async () => {
   await using panels = await panel();
-  await using one = await renderer(panels.url);
+  await using one = await opened(panels.url);
   one.socket.send("x".repeat(5000));
   assertEquals((await one.closed).code, 1009);
 });
 
 Deno.test("remote_panel answers a heartbeat to its sender alone", async () => {
   await using panels = await panel();
-  await using one = await renderer(panels.url);
-  await using other = await renderer(panels.url);
+  await using one = await opened(panels.url);
+  await using other = await opened(panels.url);
   await one.json();
-  await other.json();
   one.socket.send("");
   assertEquals(await one.next(), "");
   one.socket.send('{"speed":0}');
   assertEquals(await other.json(), { speed: 0 });
 });
 
-Deno.test("remote_panel tells panels when a renderer is gone without a word", async () => {
-  await using panels = await panel();
-  await using one = await Inbox.open(`${panels.url}/panel`, BASIC);
-  await server.set({ idleTimeout: 1 });
-  const dead = await Deno.connect({ port: panels.port });
-  // A handshake, and never an answer to a ping.
-  await dead.write(new TextEncoder().encode([
-    "GET /renderer HTTP/1.1",
-    `Host: 127.0.0.1:${panels.port}`,
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-    `Authorization: ${BASIC.authorization}`,
-    "",
-    "",
-  ].join("\r\n")));
-  await one.until(({ renderers }) => renderers === 1);
-  await one.until(({ renderers }) => renderers === 0);
-  dead.close();
-  await server.set({ idleTimeout: 15 });
+Deno.test("remote_panel runs with the permissions that its first line names", async () => {
+  const place = await Deno.makeTempDir();
+  try {
+    Deno.env.delete("PANEL_STATE");
+    await using program = await example("examples/remote_panel/main.ts", [], place);
+    assertMatch(await cookieOf(program.url), /^remote_panel=/);
+    await using one = await Inbox.open(`${program.url}panel`, BASIC);
+    assertEquals(await one.json(), START);
+  } finally {
+    Deno.env.set("PANEL_STATE", `${folder}/state.json`);
+    await Deno.remove(place, { recursive: true });
+  }
 });
 
-Deno.test("remote_panel runs with the permissions that its first line names", async () => {
-  await using program = await example("examples/remote_panel/main.ts");
-  assertMatch(await cookieOf(program.url), /^remote_panel=/);
-  await using one = await renderer(program.url.slice(0, -1));
-  assertEquals(await one.json(), START);
+/** The example in a separate process, which stops as by Ctrl-C. */
+async function program(state = `${folder}/${crypto.randomUUID()}.json`) {
+  const starter = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(
+    starter,
+    `import { server, touchDesigner } from ${
+      JSON.stringify(new URL("../../examples/remote_panel/main.ts", import.meta.url).href)
+    };
+await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+await touchDesigner.listening;
+console.log("listening " + server.address!.url + " " + touchDesigner.address!.url);
+await Deno.stdin.read(new Uint8Array(1));
+await server.stop();
+Deno.exit();
+`,
+  );
+  const running = deno("run", ["--config=deno.json", "--allow-all", starter], { PANEL_STATE: state });
+  const [, url, link] = await running.line(/^listening (\S+)\/ (\S+)$/);
+  return {
+    url: url!,
+    /** Where TouchDesigner connects. */
+    link: link!,
+    running,
+    async stop() {
+      await running.write("");
+      await running.status;
+    },
+    async [Symbol.asyncDispose]() {
+      await running.stop();
+      await Deno.remove(starter);
+    },
+  };
+}
+
+Deno.test("remote_panel has its values again after a restart of the program", async () => {
+  const state = `${folder}/${crypto.randomUUID()}.json`;
+  {
+    await using first = await program(state);
+    await using one = await opened(first.url);
+    one.socket.send('{"brightness":0.25,"scene":4}');
+    await one.until((values) => values.scene === 4);
+    await first.stop();
+  }
+  await using second = await program(state);
+  await using one = await Inbox.open(`${second.url}/panel`, BASIC);
+  assertEquals(await one.json(), { ...START, brightness: 0.25, scene: 4 });
+});
+
+Deno.test("remote_panel takes of its file what its controls can have, and starts without a file that is broken", async () => {
+  const state = `${folder}/${crypto.randomUUID()}.json`;
+  await Deno.writeTextFile(state, '{"brightness":7,"scene":2,"flash":true,"constructor":1}');
+  {
+    await using one = await program(state);
+    await using inbox = await Inbox.open(`${one.url}/panel`, BASIC);
+    assertEquals(await inbox.json(), { ...START, scene: 2 });
+  }
+  await Deno.writeTextFile(state, '{"brightness":');
+  await using two = await program(state);
+  await two.running.line(/^The panel starts from its first state, since .* cannot be read: SyntaxError/);
+  await using inbox = await Inbox.open(`${two.url}/panel`, BASIC);
+  assertEquals(await inbox.json(), START);
+});
+
+/** TouchDesigner with the panel's component. */
+async function stage(link: string): Promise<StandIn> {
+  const td = new StandIn();
+  await td.do(`
+panel = COMP(project1, 'panel')
+for name in ['Brightness', 'Speed', 'Spread', 'Colorr', 'Colorg', 'Colorb']:
+    panel.add(name, 'Float', -1.0)
+panel.add('Scene', 'Int', -1)
+panel.add('Blackout', 'Toggle', True)
+panel.add('Flash', 'Pulse')
+`);
+  await td.connect(link);
+  return td;
+}
+
+const STAGE = "[panel.par.all[n].val for n in " +
+  "['Brightness', 'Speed', 'Spread', 'Colorr', 'Colorg', 'Colorb', 'Scene', 'Blackout']]";
+
+testWith(
+  ["python3"],
+  "remote_panel sets TouchDesigner's parameters, when it connects and at every change",
+  async () => {
+    await using panels = await program();
+    await using one = await opened(panels.url);
+    await using td = await stage(panels.link);
+    await one.until((values) => values.touchdesigner === true);
+    await td.until("not panel.par.Blackout.val");
+    assertEquals(await td.get(STAGE), [0.8, 0.25, 0.5, 1, 0.55, 0.15, 1, false]);
+    one.socket.send('{"color":[0,0,1],"scene":3,"flash":true}');
+    await td.until("panel.par.Flash.pulses == 1");
+    assertEquals(await td.get(STAGE), [0.8, 0.25, 0.5, 0, 0, 1, 3, false]);
+  },
+);
+
+testWith(
+  ["python3"],
+  "remote_panel moves all panels with a fader in TouchDesigner, within what it can have",
+  async () => {
+    await using panels = await program();
+    await using one = await opened(panels.url);
+    await using td = await stage(panels.link);
+    await one.until((values) => values.touchdesigner === true);
+    await td.do("[op('/project1/deno').module.send('brightness', value) for value in [2, 'x', 0.125]]");
+    assertEquals(await one.until(isChange), { brightness: 0.125 });
+  },
+);
+
+testWith(["python3"], "remote_panel tells panels when TouchDesigner is gone", async () => {
+  await using panels = await program();
+  await using one = await opened(panels.url);
+  const td = await stage(panels.link);
+  assertEquals(await one.json(), { panels: 1, touchdesigner: true });
+  await td.stop();
+  assertEquals(await one.json(), { panels: 1, touchdesigner: false });
 });
 
 pageTest("remote_panel shows its page on a phone and a desktop, light and dark", async (chromium) => {
@@ -216,34 +323,32 @@ pageTest("remote_panel shows its page on a phone and a desktop, light and dark",
   await looksRight(chromium, panels.url, '.state[data-state="open"]', OPTIONS);
 });
 
-pageTest("remote_panel keeps two panels and a renderer in step", async (chromium) => {
+pageTest("remote_panel keeps two panels and others in step", async (chromium) => {
   await using panels = await panel();
-  await using stage = await renderer(panels.url);
-  await stage.json();
+  await using observer = await opened(panels.url);
   const [one, other] = [await chromium.visit(panels.url, OPTIONS), await chromium.visit(panels.url, OPTIONS)];
   for (const { page } of [one, other]) await page.waitForSelector('.state[data-state="open"]');
   await one.page.getByLabel("Brightness").fill("0.31");
-  assertEquals(await stage.json(), { brightness: 0.31 });
+  assertEquals(await observer.until(isChange), { brightness: 0.31 });
   await until(other.page, 'document.querySelector("#brightness").value === "0.31"');
   assertEquals(await other.page.textContent("output[for=brightness]"), "31 %");
   await other.page.getByLabel("Colour").fill("#0000ff");
-  assertEquals(await stage.json(), { color: [0, 0, 1] });
+  assertEquals(await observer.until(isChange), { color: [0, 0, 1] });
   await until(one.page, 'document.querySelector("#color").value === "#0000ff"');
   await one.page.getByRole("button", { name: "Scene 3" }).click();
-  assertEquals(await stage.json(), { scene: 3 });
+  assertEquals(await observer.until(isChange), { scene: 3 });
   await other.page.getByRole("button", { name: "Scene 3", pressed: true }).waitFor();
   await other.page.getByRole("button", { name: "Flash" }).click();
-  assertEquals(await stage.json(), { flash: true });
-  assertEquals(await one.page.textContent("#clients"), "2 panels, 1 renderer connected");
+  assertEquals(await observer.until(isChange), { flash: true });
+  assertEquals(await one.page.textContent("#clients"), "3 panels, no TouchDesigner connected");
   await other.page.close();
-  await one.page.getByText("1 panel, 1 renderer connected").waitFor();
+  await one.page.getByText("2 panels, no TouchDesigner connected").waitFor();
   assertEquals([...one.errors, ...other.errors], []);
 });
 
 pageTest("remote_panel is worked with the keyboard alone", async (chromium) => {
   await using panels = await panel();
-  await using stage = await renderer(panels.url);
-  await stage.json();
+  await using observer = await opened(panels.url);
   const { page } = await chromium.visit(panels.url, OPTIONS);
   await page.waitForSelector('.state[data-state="open"]');
   const focused = () => page.evaluate("document.activeElement.id || document.activeElement.dataset.scene");
@@ -254,21 +359,20 @@ pageTest("remote_panel is worked with the keyboard alone", async (chromium) => {
   }
   assertEquals(order, ["1", "2", "3", "4", "blackout", "flash", "brightness", "color", "speed", "spread"]);
   await page.keyboard.press("ArrowRight");
-  assertEquals(await stage.json(), { spread: 0.51 });
+  assertEquals(await observer.until(isChange), { spread: 0.51 });
   assertEquals(await page.getAttribute("#spread", "aria-valuetext"), "51 %");
   await page.focus("#blackout");
   await page.keyboard.press("Space");
-  assertEquals(await stage.json(), { blackout: true });
+  assertEquals(await observer.until(isChange), { blackout: true });
   await page.keyboard.press("Enter");
-  assertEquals(await stage.json(), { blackout: false });
+  assertEquals(await observer.until(isChange), { blackout: false });
   const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
   assertEquals(outline, "solid");
 });
 
 pageTest("remote_panel sends a slider that is torn back and forth once a frame", async (chromium) => {
   await using panels = await panel();
-  await using stage = await renderer(panels.url);
-  await stage.json();
+  await using observer = await opened(panels.url);
   const { page } = await chromium.visit(panels.url, OPTIONS);
   await page.waitForSelector('.state[data-state="open"]');
   await page.evaluate(`
@@ -278,7 +382,7 @@ pageTest("remote_panel sends a slider that is torn back and forth once a frame",
       slider.dispatchEvent(new Event("input"));
     }
   `);
-  assertEquals(await stage.json(), { speed: 1 });
+  assertEquals(await observer.until(isChange), { speed: 1 });
 });
 
 pageTest(
@@ -297,10 +401,10 @@ pageTest(
     assertEquals(await page.inputValue("#brightness"), "0.8");
     await server.set({ port: panels.port, active: true });
     await page.waitForSelector('.state[data-state="open"]');
-    await using stage = await renderer(panels.url);
-    assertEquals(await stage.json(), START);
+    await using observer = await Inbox.open(`${panels.url}/panel`, BASIC);
+    assertEquals(await observer.json(), START);
     await page.getByLabel("Brightness").fill("0.2");
-    assertEquals(await stage.json(), { brightness: 0.2 });
+    assertEquals(await observer.until(isChange), { brightness: 0.2 });
   },
 );
 

@@ -10,7 +10,11 @@ class Operator:
         self.name = name
         self.text = 'the text of ' + name
         self.storage = {}
-        self.par = SimpleNamespace(reloadpulse=SimpleNamespace(pulse=lambda: None))
+        self.pulses = 0
+        self.par = SimpleNamespace(reloadpulse=SimpleNamespace(pulse=self.pulse))
+
+    def pulse(self):
+        self.pulses += 1
 
     def fetch(self, key, default):
         return self.storage.get(key, default)
@@ -62,4 +66,5 @@ for event in json.load(sys.stdin):
         if isinstance(response['data'], bytes):
             response['data'] = response['data'].decode()
     results.append({'response': response, 'sent': dat.sent})
-json.dump(results, sys.stdout)
+state = {name: [operator.storage, operator.pulses] for name, operator in operators.items()}
+json.dump({'results': results, 'operators': state}, sys.stdout)
