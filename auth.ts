@@ -26,7 +26,7 @@
 
 import { decodeBase64 } from "@std/encoding/base64";
 import type { ResponseDictionary } from "./callbacks.ts";
-import { trimmed } from "./internal/header_values.ts";
+import { trimmed } from "./internal/engine/header_values.ts";
 import { hashPassword, verifyPassword } from "./internal/password.ts";
 
 export { hashPassword, verifyPassword };

@@ -29,7 +29,7 @@
  * @module
  */
 
-import * as templateModule from "./internal/callbacks_template.ts";
+import * as templateModule from "./internal/operator/template.ts";
 import type { WebServer } from "./server.ts";
 
 /** What `request` has beside the headers. */

@@ -29,5 +29,5 @@ export * from "./auth.ts";
 
 if (import.meta.main) {
   // Not awaited: a callbacks file that imports this module would wait for it, and it for the callbacks file.
-  void import("./internal/cli.ts").then(({ main }) => main(Deno.args));
+  void import("./internal/cli/main.ts").then(({ main }) => main(Deno.args));
 }

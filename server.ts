@@ -15,19 +15,19 @@
  */
 
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
-import { print } from "./internal/console.ts";
-import { Cooks } from "./internal/cook.ts";
-import { endProcess, onStopSignal, refuseIgnored } from "./internal/deno_serve.ts";
-import { isModule } from "./internal/files.ts";
-import type { Info } from "./internal/info.ts";
-import { Lifecycle } from "./internal/lifecycle.ts";
-import { type ListenAddress, listenAddress } from "./internal/listener.ts";
-import { checkParameters } from "./internal/rules.ts";
-import { checkBytes, checkClose, checkText } from "./internal/outgoing.ts";
-import { changed, defaults, type ParameterChange, type WebServerParameters } from "./internal/parameters.ts";
+import { print } from "./internal/operator/console.ts";
+import { Cooks } from "./internal/operator/cooks.ts";
+import { endProcess, onStopSignal, refuseIgnored } from "./internal/operator/deno_serve.ts";
+import { isModule } from "./internal/operator/files.ts";
+import type { Info } from "./internal/operator/info.ts";
+import { Lifecycle } from "./internal/operator/lifecycle.ts";
+import { type ListenAddress, listenAddress } from "./internal/engine/listener.ts";
+import { checkParameters } from "./internal/operator/rules.ts";
+import { checkBytes, checkClose, checkText } from "./internal/engine/outgoing.ts";
+import { changed, defaults, type ParameterChange, type WebServerParameters } from "./internal/operator/parameters.ts";
 
 export type { Info, ListenAddress, ParameterChange, WebServerParameters };
-export type { Address } from "./internal/address.ts";
+export type { Address } from "./internal/engine/address.ts";
 
 /** The columns of the operator's table. */
 const COLUMNS = ["client", "uri", "opened", "buffered"];
@@ -209,7 +209,7 @@ export class WebServer implements AsyncDisposable {
    * @throws {RangeError} (rejects) If `customext` is needed, and cannot be that of a TypeScript file
    */
   async exposeCallbacks(directory: string): Promise<string> {
-    const { exposeCallbacks } = await import("./internal/callbacks_file.ts");
+    const { exposeCallbacks } = await import("./internal/files/expose.ts");
     return await exposeCallbacks(directory, this.parameters);
   }
 

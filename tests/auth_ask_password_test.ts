@@ -3,7 +3,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { utf16 } from "./helpers.ts";
 
-const PROGRAM = `import { askPassword } from ${JSON.stringify(new URL("../internal/ask_password.ts", import.meta.url))};
+const PROGRAM = `import { askPassword } from ${
+  JSON.stringify(new URL("../internal/cli/ask_password.ts", import.meta.url))
+};
 try {
   console.log("got " + JSON.stringify(await askPassword()));
 } catch (error) {

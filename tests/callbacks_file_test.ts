@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { loadCallbacks } from "../internal/callbacks_module.ts";
+import { loadCallbacks } from "../internal/files/callbacks_module.ts";
 import { template, WebServer, type WebServerParameters } from "../mod.ts";
 import { connect, disconnect, once, printed } from "./helpers.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { logRequests } from "../internal/request_log.ts";
+import { logRequests } from "../internal/cli/request_log.ts";
 import { verifyBasic } from "../mod.ts";
 import { running, type Subject } from "./helpers.ts";
 import { HANDSHAKE, handshake } from "./raw_websocket.ts";

@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Callbacks, RequestDictionary } from "../../callbacks.ts";
 import { WebServer, type WebServerParameters } from "../../server.ts";
 // The one writer of all that this package prints.
-import { print, printable, Throttle } from "../console.ts";
+import { print, printable, Throttle } from "../operator/console.ts";
 import { type Change, costOf, Kept, Queue } from "./changes.ts";
 import { VERSION } from "./callbacks_py.ts";
 import { labelOf, type Sender, type Target } from "./operator.ts";

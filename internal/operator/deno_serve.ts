@@ -1,7 +1,7 @@
 /** A server as the program of `deno serve`, which owns the listener. */
 
-import { canonicalIP, isLoopback } from "./address.ts";
-import type { ListenAddress } from "./listener.ts";
+import { canonicalIP, isLoopback } from "../engine/address.ts";
+import type { ListenAddress } from "../engine/listener.ts";
 import { defaults, type WebServerParameters } from "./parameters.ts";
 
 /**

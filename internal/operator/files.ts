@@ -1,9 +1,9 @@
 /** The files behind the parameters: loaded and proved before anything changes, and watched. */
 
-import type { Callbacks } from "../callbacks.ts";
+import type { Callbacks } from "../../callbacks.ts";
 import type { WebServerParameters } from "./parameters.ts";
-import type { Certificate } from "./tls.ts";
-import { inTime } from "./within.ts";
+import type { Certificate } from "../files/certificate.ts";
+import { inTime } from "../engine/within.ts";
 
 /** Seconds for files to be read: a server that waits for one can neither start nor stop. */
 const READ_TIMEOUT = 30;
@@ -41,14 +41,14 @@ export function isModule(callbacks: WebServerParameters["callbacks"]): callbacks
 /** The callbacks; a module is loaded anew. */
 export async function readCallbacks({ callbacks, language }: WebServerParameters): Promise<Callbacks> {
   if (!isModule(callbacks)) return callbacks;
-  const { loadCallbacks } = await import("./callbacks_module.ts");
+  const { loadCallbacks } = await import("../files/callbacks_module.ts");
   return await loadCallbacks(callbacks, language);
 }
 
 /** The certificate, read anew; undefined without TLS. */
 export async function certificateOf(parameters: WebServerParameters): Promise<Certificate | undefined> {
   if (!parameters.secure) return undefined;
-  const { readCertificate } = await import("./tls.ts");
+  const { readCertificate } = await import("../files/certificate.ts");
   const late = () => new Error(`Cannot read the certificate: its files did not answer within ${READ_TIMEOUT} s`);
   return await inTime(READ_TIMEOUT, readCertificate(parameters), late);
 }
@@ -79,8 +79,8 @@ async function watch(
   { callbacks, secure, privatekey, certificate }: WebServerParameters,
   saved: (what: Saved) => void,
 ): Promise<AsyncDisposable> {
-  const { watchFiles } = await import("./watch.ts");
-  const { callbacksPath } = await import("./callbacks_module.ts");
+  const { watchFiles } = await import("../files/watch.ts");
+  const { callbacksPath } = await import("../files/callbacks_module.ts");
   const script = isModule(callbacks) ? callbacksPath(callbacks) : undefined;
   const pems = secure ? [privatekey, certificate].flatMap((file) => callbacksPath(file) ?? []) : [];
   return watchFiles(

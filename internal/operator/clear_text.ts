@@ -1,6 +1,6 @@
 /** Noticing that a password has come over a network without TLS. */
 
-import { type Address, canonicalIP, isLoopback } from "./address.ts";
+import { type Address, canonicalIP, isLoopback } from "../engine/address.ts";
 
 /** Basic credentials, which callbacks may take without the name of the scheme too. */
 const BASIC = /^(?:basic +)?\S+$/i;

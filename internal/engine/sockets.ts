@@ -1,18 +1,18 @@
 /** WebSockets: taking them, and the set of them. */
 
-import type { ResponseDictionary } from "../callbacks.ts";
+import type { ResponseDictionary } from "../../callbacks.ts";
 import { formatAddress, isClientAddress } from "./address.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
-import { type Cooks, Failure } from "./cook.ts";
+import { type Cooks, Failure } from "../operator/cooks.ts";
 import { quickTurn, turns, upgradeWebSocket } from "./deno.ts";
-import { clientAddressOf, peerOf } from "./forwarded.ts";
+import { clientAddressOf, peerOf } from "./client.ts";
 import { acceptanceHeaders, handshakeObjection, preferredProtocol } from "./handshake.ts";
 import { originObjection } from "./origin.ts";
-import { isDictionary } from "./header_fields.ts";
+import { isDictionary } from "../operator/header_fields.ts";
 import type { Message } from "./outbox.ts";
-import type { WebServerParameters } from "./parameters.ts";
-import { type RequestContext, requestDictionary, targetOf } from "./request.ts";
-import { cancel, refusal, responseDictionary, toResponse } from "./response.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
+import { type RequestContext, requestDictionary, targetOf } from "../operator/request.ts";
+import { cancel, refusal, responseDictionary, toResponse } from "../operator/response.ts";
 import type { Sendings } from "./sending.ts";
 import { within } from "./within.ts";
 

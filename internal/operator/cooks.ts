@@ -1,10 +1,10 @@
 /** Cooking: running the user's callbacks, and counting what comes of it. */
 
-import type { Callbacks } from "../callbacks.ts";
-import type { WebServer } from "../server.ts";
-import { faultOf, type FaultStatus } from "./bad_request.ts";
+import type { Callbacks } from "../../callbacks.ts";
+import type { WebServer } from "../../server.ts";
+import { faultOf, type FaultStatus } from "../engine/fault.ts";
 import { print, printable, Throttle } from "./console.ts";
-import { Deadlines, type Progress } from "./deadlines.ts";
+import { Deadlines, type Progress } from "../engine/deadlines.ts";
 import { CookClock } from "./info.ts";
 import { cancel } from "./response.ts";
 

@@ -3,7 +3,7 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import process from "node:process";
-import { encodingOf } from "./text_file.ts";
+import { encodingOf } from "../files/text_file.ts";
 
 /** One line typed at a terminal, none of it shown. */
 function unseen(question: string): Promise<string> {

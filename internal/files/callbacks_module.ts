@@ -3,11 +3,11 @@
 import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import type { Callbacks } from "../callbacks.ts";
-import { nearest } from "./nearest.ts";
-import { CALLBACK_NAMES } from "./parameters.ts";
+import type { Callbacks } from "../../callbacks.ts";
+import { nearest } from "../operator/nearest.ts";
+import { CALLBACK_NAMES } from "../operator/parameters.ts";
 import { decodeFile } from "./text_file.ts";
-import { inTime } from "./within.ts";
+import { inTime } from "../engine/within.ts";
 
 /** Seconds for a module to load; a server that waits for one can neither start nor stop. */
 const LOAD_TIMEOUT = 30;

@@ -44,17 +44,17 @@ function extensionOf({ extension, customext }: CallbacksFile): string {
   return customext;
 }
 
-const MODULE = new URL("../mod.ts", import.meta.url);
-const SETTINGS = new URL("../deno.json", import.meta.url);
+const MODULE = new URL("../../mod.ts", import.meta.url);
+const SETTINGS = new URL("../../deno.json", import.meta.url);
 
 /** The module that is the template, as text, with its types from where this package is. */
 async function templateFor(path: string): Promise<string> {
-  const { default: text } = await import("./callbacks_template.ts", { with: { type: "text" } }) as { default: string };
+  const { default: text } = await import("../operator/template.ts", { with: { type: "text" } }) as { default: string };
   const directory = resolve(dirname(path));
   // Where the package comes from a registry, it needs no settings of its own.
   const settings = MODULE.protocol === "file:" ? `--config "${nameFrom(directory, SETTINGS)}" ` : "";
   return text
-    .replace('"../mod.ts"', `"${nameFrom(directory, MODULE)}"`)
+    .replace('"../../mod.ts"', `"${nameFrom(directory, MODULE)}"`)
     // The runtime checks no file that is not named .ts.
     .replace(
       /.*deno check.*\n/,

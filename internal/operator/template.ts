@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-unused-vars
 
-import type { HTTPAnswer, RequestDictionary, ResponseDictionary, WebServer } from "../mod.ts";
+import type { HTTPAnswer, RequestDictionary, ResponseDictionary, WebServer } from "../../mod.ts";
 
 // The callbacks of a Web Server DAT. Leave out what is not needed. Each may be async, and each may throw: the server goes
 // on, counts an error and prints it.

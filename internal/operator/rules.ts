@@ -1,8 +1,8 @@
 /** What each parameter takes. */
 
-import type { Callbacks } from "../callbacks.ts";
-import { canonicalIP } from "./address.ts";
-import { canonicalOrigin } from "./origin.ts";
+import type { Callbacks } from "../../callbacks.ts";
+import { canonicalIP } from "../engine/address.ts";
+import { canonicalOrigin } from "../engine/origin.ts";
 import { CALLBACK_NAMES, type ParameterChange, type WebServerParameters } from "./parameters.ts";
 
 interface Rule<Value> {

@@ -1,14 +1,14 @@
 /** The command line. */
 
 import { parseArgs } from "node:util";
-import deno from "../deno.json" with { type: "json" };
-import { WebServer } from "../server.ts";
-import { isWildcard } from "./address.ts";
-import { flushConsole, print, Throttle } from "./console.ts";
-import { nearest } from "./nearest.ts";
-import { defaults, type ParameterChange, type WebServerParameters } from "./parameters.ts";
-import { PARAMETER_NAMES } from "./rules.ts";
-import { decodePassword } from "./text_file.ts";
+import deno from "../../deno.json" with { type: "json" };
+import { WebServer } from "../../server.ts";
+import { isWildcard } from "../engine/address.ts";
+import { flushConsole, print, Throttle } from "../operator/console.ts";
+import { nearest } from "../operator/nearest.ts";
+import { defaults, type ParameterChange, type WebServerParameters } from "../operator/parameters.ts";
+import { PARAMETER_NAMES } from "../operator/rules.ts";
+import { decodePassword } from "../files/text_file.ts";
 
 const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
 
@@ -196,13 +196,13 @@ async function init(server: WebServer, directory = "."): Promise<void> {
 
 async function hashPassword(): Promise<void> {
   const { askPassword } = await import("./ask_password.ts");
-  const { hashPassword } = await import("../auth.ts");
+  const { hashPassword } = await import("../../auth.ts");
   print("log", await hashPassword(await askPassword()));
 }
 
 /** Prints the callbacks that go into TouchDesigner. */
 async function printCallbacks(): Promise<void> {
-  const { CALLBACKS } = await import("./touchdesigner/callbacks_py.ts");
+  const { CALLBACKS } = await import("../touchdesigner/callbacks_py.ts");
   print("log", CALLBACKS.trimEnd());
 }
 

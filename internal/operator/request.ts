@@ -1,14 +1,14 @@
 /** The `request` dictionary: a lazy view on a Fetch `Request`. */
 
-import type { RequestDictionary, RequestFields } from "../callbacks.ts";
-import { type Address, canonicalIP, formatAddress, serverAddress } from "./address.ts";
+import type { RequestDictionary, RequestFields } from "../../callbacks.ts";
+import { type Address, canonicalIP, formatAddress, serverAddress } from "../engine/address.ts";
 import type { ClearText } from "./clear_text.ts";
-import { clientAddressOf, peerOf, type TrustedProxies } from "./forwarded.ts";
-import { badRequest } from "./bad_request.ts";
-import type { RequestBody } from "./body.ts";
-import { isToken } from "./header_values.ts";
-import { headerOf } from "./headers.ts";
-import { parseForm, parseJSON } from "./parsing.ts";
+import { clientAddressOf, peerOf, type TrustedProxies } from "../engine/client.ts";
+import { badRequest } from "../engine/fault.ts";
+import type { RequestBody } from "../engine/body.ts";
+import { isToken } from "../engine/header_values.ts";
+import { headerOf } from "../engine/headers.ts";
+import { parseForm, parseJSON } from "../engine/parsing.ts";
 
 /** What the requests of one listener have in common. */
 export interface RequestContext {

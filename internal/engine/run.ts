@@ -1,17 +1,17 @@
 /** One run of the server, from a start to a stop: its requests, its WebSockets, and how both end. */
 
 import { type Address, canonicalIP } from "./address.ts";
-import { faultOf } from "./bad_request.ts";
-import { CLEAR_TEXT, ClearText } from "./clear_text.ts";
-import type { Cooks } from "./cook.ts";
+import { faultOf } from "./fault.ts";
+import { CLEAR_TEXT, ClearText } from "../operator/clear_text.ts";
+import type { Cooks } from "../operator/cooks.ts";
 import { turns } from "./deno.ts";
 import { asksForWebSocket } from "./handshake.ts";
 import { headerOf } from "./headers.ts";
-import { Requests } from "./http.ts";
-import type { WebServerParameters } from "./parameters.ts";
-import type { RequestContext } from "./request.ts";
-import { refusal, refusalOf } from "./response.ts";
-import { type Slots, WebSockets } from "./websocket.ts";
+import { Requests } from "./requests.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
+import type { RequestContext } from "../operator/request.ts";
+import { refusal, refusalOf } from "../operator/response.ts";
+import { type Slots, WebSockets } from "./sockets.ts";
 import { within } from "./within.ts";
 
 /** What the runs of a server have in common. */

@@ -1,6 +1,6 @@
 /** Parsing bodies: JSON and forms, with bounds on the time and memory that they take. */
 
-import { badRequest, blame } from "./bad_request.ts";
+import { badRequest, blame } from "./fault.ts";
 
 /** The RFC lets a parser limit nesting (RFC 8259, section 9); V8 takes seconds for millions of brackets, and other code recurses. */
 const MAX_DEPTH = 1_000;

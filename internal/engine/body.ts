@@ -1,13 +1,13 @@
 /** Receiving request bodies within limits of size, memory, time and work. */
 
-import { badRequest, type Fault, faultOf } from "./bad_request.ts";
+import { badRequest, type Fault, faultOf } from "./fault.ts";
 import type { Deadlines, Progress } from "./deadlines.ts";
 import { numberIn, trimmed } from "./header_values.ts";
 import { headerOf, isHTTP2 } from "./headers.ts";
-import type { WebServerParameters } from "./parameters.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
 import { turns } from "./deno.ts";
-import { refusal } from "./response.ts";
+import { refusal } from "../operator/response.ts";
 
 type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory" | "maxFormFields" | "requestTimeout">;
 

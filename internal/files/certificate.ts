@@ -1,7 +1,7 @@
 /** The files of TLS: read, opened with the password, and proved to be what the runtime takes. */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
-import type { WebServerParameters } from "./parameters.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
 import { decodeFile } from "./text_file.ts";
 
 /** What `Deno.serve` wants, and what the operator is to be warned of. */

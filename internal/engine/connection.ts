@@ -1,8 +1,8 @@
 /** One WebSocket connection. */
 
-import type { Cooks } from "./cook.ts";
+import type { Cooks } from "../operator/cooks.ts";
 import { type Message, MESSAGE_COST, Outbox } from "./outbox.ts";
-import type { WebServerParameters } from "./parameters.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
 
 /** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before. */
 const OPEN_LOOKS = 3;

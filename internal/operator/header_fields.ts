@@ -1,6 +1,6 @@
 /** Headers of answers: from the keys of a dictionary to values that can be sent. */
 
-import type { HeaderValue, ResponseDictionary } from "../callbacks.ts";
+import type { HeaderValue, ResponseDictionary } from "../../callbacks.ts";
 
 /** What a header value may not have: control characters, which end the process of Deno. */
 // deno-lint-ignore no-control-regex -- control characters are what it looks for

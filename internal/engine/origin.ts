@@ -1,10 +1,10 @@
 /** Which web pages may do what changes something: the parameter `origins`. */
 
 import { isLoopback } from "./address.ts";
-import type { Cooks } from "./cook.ts";
+import type { Cooks } from "../operator/cooks.ts";
 import { headerOf } from "./headers.ts";
-import type { WebServerParameters } from "./parameters.ts";
-import { authorityOf } from "./request.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
+import { authorityOf } from "../operator/request.ts";
 
 /** The origin of an app that shows its pages from files, as Electron, Cordova and libraries of microcontrollers do. No web page has it. */
 const FILE = "file://";

@@ -1,6 +1,6 @@
 /** The parameters of the operator: what they mean, what they start as. */
 
-import { type Callbacks, template } from "../callbacks.ts";
+import { type Callbacks, template } from "../../callbacks.ts";
 
 /** The parameters of a {@linkcode WebServer}. */
 export interface WebServerParameters {

@@ -1,8 +1,8 @@
 /** The WebSocket handshake: what must be right about the request, and what a callback puts onto the answer. */
 
-import type { ResponseDictionary } from "../callbacks.ts";
+import type { ResponseDictionary } from "../../callbacks.ts";
 import { hasItem, isToken, items } from "./header_values.ts";
-import { headersOf, refusal } from "./response.ts";
+import { headersOf, refusal } from "../operator/response.ts";
 
 /** Whether an `Upgrade` header asks for a WebSocket; other protocols are not spoken, and HTTP goes on. */
 export function asksForWebSocket(upgrade: string): boolean {

@@ -1,12 +1,12 @@
 /** The way of an HTTP request: its body, its callback, its answer. */
 
-import { faultOf } from "./bad_request.ts";
+import { faultOf } from "./fault.ts";
 import { BodyMemory, bound, RequestBody } from "./body.ts";
-import { type Cooks, Failure } from "./cook.ts";
+import { type Cooks, Failure } from "../operator/cooks.ts";
 import { originObjection } from "./origin.ts";
-import type { WebServerParameters } from "./parameters.ts";
-import { type RequestContext, requestDictionary } from "./request.ts";
-import { isLasting, refusalOf, responseDictionary, toResponse } from "./response.ts";
+import type { WebServerParameters } from "../operator/parameters.ts";
+import { type RequestContext, requestDictionary } from "../operator/request.ts";
+import { isLasting, refusalOf, responseDictionary, toResponse } from "../operator/response.ts";
 import { Sendings } from "./sending.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";

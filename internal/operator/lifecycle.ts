@@ -1,11 +1,11 @@
 /** The life cycle: from parameters to a server that runs, and from each state to the next one, in turn. */
 
-import type { Address } from "./address.ts";
-import { keepFreedMemory } from "./allocator.ts";
+import type { Address } from "../engine/address.ts";
+import { keepFreedMemory } from "../engine/allocator.ts";
 import { flushConsole } from "./console.ts";
-import { faultOf } from "./bad_request.ts";
-import type { Cooks } from "./cook.ts";
-import { surviveLongTexts } from "./deno.ts";
+import { faultOf } from "../engine/fault.ts";
+import type { Cooks } from "./cooks.ts";
+import { surviveLongTexts } from "../engine/deno.ts";
 import {
   certificateOf,
   FILE_PARAMETERS,
@@ -16,12 +16,12 @@ import {
   readFiles,
   type Saved,
 } from "./files.ts";
-import { listen, type ListenAddress, type Listener } from "./listener.ts";
+import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
 import { changed, type WebServerParameters } from "./parameters.ts";
 import { refusal } from "./response.ts";
-import { type Operator, Run } from "./run.ts";
-import { Stalled } from "./sending.ts";
-import { within } from "./within.ts";
+import { type Operator, Run } from "../engine/run.ts";
+import { Stalled } from "../engine/sending.ts";
+import { within } from "../engine/within.ts";
 
 /**
  * - `stopped`: no listener

@@ -1,10 +1,10 @@
 /** The request log of the command line: a line for each request, when it is answered. */
 
-import type { WebServer } from "../server.ts";
-import { canonicalIP } from "./address.ts";
-import { clientAddressOf } from "./forwarded.ts";
-import { targetOf } from "./request.ts";
-import { reasonOf } from "./response.ts";
+import type { WebServer } from "../../server.ts";
+import { canonicalIP } from "../engine/address.ts";
+import { clientAddressOf } from "../engine/client.ts";
+import { targetOf } from "../operator/request.ts";
+import { reasonOf } from "../operator/response.ts";
 
 /** Printable ASCII as it is; anything else, control characters first of all, escaped. */
 function printable(text: string): string {

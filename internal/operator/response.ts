@@ -1,7 +1,7 @@
 /** The `response` dictionary, and the Fetch `Response` made of it. */
 
 import { STATUS_TEXT } from "@std/http/status";
-import type { HeaderValue, ResponseDictionary } from "../callbacks.ts";
+import type { HeaderValue, ResponseDictionary } from "../../callbacks.ts";
 import {
   checkValue,
   type HeaderFields,
@@ -12,9 +12,9 @@ import {
   toHeaders,
   valueOf,
 } from "./header_fields.ts";
-import { numberIn } from "./header_values.ts";
-import { contentOf, pairsOf } from "./headers.ts";
-import { byteLength, type Sendings } from "./sending.ts";
+import { numberIn } from "../engine/header_values.ts";
+import { contentOf, pairsOf } from "../engine/headers.ts";
+import { byteLength, type Sendings } from "../engine/sending.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
 const LARGE = 64 * 1024;
