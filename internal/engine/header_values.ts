@@ -1,4 +1,4 @@
-/** Parsing the values of request headers. A client writes them, so each function takes linear time on any text. */
+/** Parsing and checking the values of headers. Clients write some of them, so each function takes linear time on any text. */
 
 /** A token (RFC 9110, section 5.6.2): the name of a header, a protocol, a transfer coding. */
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
@@ -44,4 +44,20 @@ export function numberIn(value: string): number {
   if (!/^\d+$/.test(first!) || others.some((other) => other !== first)) return NaN;
   const number = Number(first);
   return Number.isSafeInteger(number) ? number : NaN;
+}
+
+/** What no header value may have: control characters, which end the process of Deno. */
+// deno-lint-ignore no-control-regex -- control characters are what it looks for
+const UNSENDABLE = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+/**
+ * Checks the value of a header, as `Headers` holds it.
+ *
+ * @throws {TypeError} If they cannot be sent
+ */
+export function checkValue(name: string, value: string): string {
+  if (UNSENDABLE.test(value)) {
+    throw new TypeError(`Cannot send the header "${name}": its value has a control character, such as a line break`);
+  }
+  return value;
 }

@@ -1,10 +1,8 @@
 /** Headers of answers: from the keys of a dictionary to values that can be sent. */
 
-import type { HeaderValue, ResponseDictionary } from "../../callbacks.ts";
+import { checkValue } from "../engine/header_values.ts";
+import type { HeaderValue, ResponseDictionary } from "./dictionaries.ts";
 
-/** What a header value may not have: control characters, which end the process of Deno. */
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const UNSENDABLE = /[\x00-\x08\x0a-\x1f\x7f]/;
 const BEYOND_ASCII = /[\u0080-\uffff]/;
 
 /** Headers with the address of a resource. */
@@ -49,18 +47,6 @@ export function merge(fields: HeaderFields, headers: ResponseDictionary["headers
   } else {
     throw new TypeError(`Cannot send \`headers\`: it is ${kindOf(headers)}, not a dictionary`);
   }
-}
-
-/**
- * Checks bytes, as `Headers` has them.
- *
- * @throws {TypeError} If they cannot be sent
- */
-export function checkValue(name: string, value: string): string {
-  if (UNSENDABLE.test(value)) {
-    throw new TypeError(`Cannot send the header "${name}": its value has a control character, such as a line break`);
-  }
-  return value;
 }
 
 /**
