@@ -7,7 +7,7 @@ import type { Progress } from "./deadlines.ts";
 import { turns } from "./deno.ts";
 import { badRequest, type Fault, faultOf } from "./fault.ts";
 import { numberIn, trimmed } from "./header_values.ts";
-import { headerOf, isHTTP2 } from "./headers.ts";
+import { headerOf, isHTTP2, takeArrivedBody } from "./headers.ts";
 import type { Limits } from "./limits.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
 
@@ -91,6 +91,22 @@ export class RequestBody {
   /** The whole body. Counts as memory in use until `release()`. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#bytes ??= this.#counted(() => this.#collect());
+  }
+
+  /**
+   * The whole body if it has arrived already, at once. Counts as memory in use until `release()`.
+   *
+   * @throws {Error} 413 or 503 if it goes over a limit
+   */
+  takeArrived(): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = takeArrivedBody(this.#request);
+    if (bytes === undefined) return undefined;
+    this.#used = this.#ended = true;
+    const error = this.#sizeError(bytes.length);
+    if (error) throw error;
+    this.#claim(bytes.length);
+    this.#bytes = Promise.resolve(bytes);
+    return bytes;
   }
 
   async text(): Promise<string> {

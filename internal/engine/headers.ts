@@ -12,6 +12,8 @@
 
 interface HeaderSource {
   header(name: string): string | null;
+  /** `streamOrStatic` is a stream, or has the bytes as its `body` if all of them have arrived. */
+  readonly body?: { readonly streamOrStatic?: ReadableStream | { readonly body?: unknown; consumed?: boolean } } | null;
 }
 
 type Peekable = Record<symbol, HeaderSource | undefined>;
@@ -29,14 +31,30 @@ function find(request: Request): symbol | undefined {
   });
 }
 
-/** The value of a header, several of that name joined, or null. */
-export function headerOf(request: Request, lowerCaseName: string): string | null {
+function innerOf(request: Request): HeaderSource | undefined {
   if (source === undefined && searches > 0) {
     searches--;
     source = find(request);
   }
-  const inner = source && (request as unknown as Peekable)[source];
+  return source && (request as unknown as Peekable)[source];
+}
+
+/** The value of a header, several of that name joined, or null. */
+export function headerOf(request: Request, lowerCaseName: string): string | null {
+  const inner = innerOf(request);
   return inner?.header ? inner.header(lowerCaseName) : request.headers.get(lowerCaseName);
+}
+
+/**
+ * Takes the body of a request if all of it has arrived, which most small ones have: as a stream it costs several times as much. Undefined
+ * if it has to be read from `Request.body`.
+ */
+export function takeArrivedBody(request: Request): Uint8Array<ArrayBuffer> | undefined {
+  const arrived = innerOf(request)?.body?.streamOrStatic;
+  if (arrived === undefined || arrived instanceof ReadableStream || arrived.consumed !== false) return undefined;
+  if (!(arrived.body instanceof Uint8Array) || !(arrived.body.buffer instanceof ArrayBuffer)) return undefined;
+  arrived.consumed = true;
+  return arrived.body as Uint8Array<ArrayBuffer>;
 }
 
 type Pairs = readonly (readonly [string, string])[];

@@ -66,7 +66,7 @@ export class Requests {
       return refused;
     }
     if (this.#settings.limits.body === "buffer") {
-      if (!body.isEmpty) return this.track(this.#receive(exchange, body), exchange.info);
+      if (!body.isEmpty) return this.#answerToWhole(exchange, body);
       exchange.body = undefined;
       return this.#counted(this.#respond(exchange), exchange);
     }
@@ -90,13 +90,26 @@ export class Requests {
     return fault && body.refuse(fault.status, fault.detail);
   }
 
+  /** The answer to a request whose body is received first. */
+  #answerToWhole(exchange: Exchange, body: RequestBody): Sent {
+    try {
+      exchange.data = body.takeArrived();
+    } catch (error) {
+      this.#countAnswer(exchange);
+      return refusalFor(error, body);
+    }
+    if (exchange.data === undefined) return this.track(this.#receive(exchange, body), exchange.info);
+    const answer = this.#respond(exchange);
+    if (answer instanceof Promise) return this.track(answer.finally(() => body.release()), exchange.info);
+    body.release();
+    return this.#counted(answer, exchange);
+  }
+
   async #receive(exchange: Exchange, body: RequestBody): Promise<Response> {
     try {
       exchange.data = await body.bytes();
     } catch (error) {
-      const fault = faultOf(error);
-      if (fault === undefined) throw error;
-      return await body.refuse(fault.status, fault.detail);
+      return await refusalFor(error, body);
     }
     try {
       return await this.#respond(exchange);
@@ -141,4 +154,11 @@ export class Requests {
   readonly #settle = () => {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   };
+}
+
+/** The refusal for a body that is not taken. */
+function refusalFor(error: unknown, body: RequestBody): Sent {
+  const fault = faultOf(error);
+  if (fault === undefined) throw error;
+  return body.refuse(fault.status, fault.detail);
 }
