@@ -1,5 +1,6 @@
 /** The callbacks as hooks of the engine. */
 
+import { refusalOf } from "../engine/answer.ts";
 import type { Exchange } from "../engine/exchange.ts";
 import { Failure } from "../engine/fault.ts";
 import { checkAcceptance, PROTOCOL } from "../engine/handshake.ts";
@@ -72,7 +73,7 @@ export class CallbackHooks implements Hooks {
     if (result instanceof Failure) return result;
     if (result === undefined) {
       if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn("nothing", NOTHING);
-      return toResponse(responseDictionary(), exchange);
+      return refusalOf(exchange.request, 404);
     }
     try {
       return toResponse(result, exchange);
