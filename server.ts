@@ -22,9 +22,9 @@ import { isModule } from "./internal/operator/files.ts";
 import type { Info } from "./internal/operator/info.ts";
 import { Lifecycle } from "./internal/operator/lifecycle.ts";
 import { type ListenAddress, listenAddress } from "./internal/engine/listener.ts";
-import { checkParameters } from "./internal/operator/rules.ts";
 import { checkBytes, checkClose, checkText } from "./internal/engine/outgoing.ts";
-import { changed, defaults, type ParameterChange, type WebServerParameters } from "./internal/operator/parameters.ts";
+import { changed, checkParameters } from "./internal/operator/parameter_change.ts";
+import { defaults, type ParameterChange, type WebServerParameters } from "./internal/operator/parameters.ts";
 
 export type { Info, ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/engine/address.ts";

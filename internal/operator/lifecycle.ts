@@ -17,7 +17,8 @@ import {
   type Saved,
 } from "./files.ts";
 import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
-import { changed, type WebServerParameters } from "./parameters.ts";
+import { changed } from "./parameter_change.ts";
+import type { WebServerParameters } from "./parameters.ts";
 import { refusal } from "./response.ts";
 import { type Operator, Run } from "../engine/run.ts";
 import { Stalled } from "../engine/sending.ts";
