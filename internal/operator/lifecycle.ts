@@ -207,6 +207,7 @@ export class Lifecycle {
     const state = this.#state;
     const before = this.#parameters;
     const wanted = changed(before, change);
+    // A port that does not change stays the real one, also if the parameter says 0.
     const present = state.is === "running" ? state.listener.address.port : state.is === "lost" ? state.port : undefined;
     const port = present !== undefined && wanted.port === before.port ? present : wanted.port;
 
@@ -223,13 +224,15 @@ export class Lifecycle {
         await this.#leave();
         return this.#adopt(wanted);
       }
+      // In place, if nothing has to be read.
       if (!listens && !read && differing(before, wanted, "files").length === 0) return this.#adopt(wanted, held);
 
       // If a file cannot be read, or the address cannot be had, this throws before anything has changed.
       files = await this.#patience.wait(read ? read() : this.#read(wanted), (late) => this.#releaseUnused(late));
       const sameCertificate = state.is !== "running" || isSame(files.certificate, state.files.certificate);
       if (!listens && sameCertificate) return this.#adopt(wanted, files);
-      // It may have come in while the files were read.
+
+      // Listen on the new address before the old one is left. `deno serve` may have taken over while the files were read.
       this.#refuseIfServed();
       let listener: Listener | undefined;
       try {
@@ -240,6 +243,7 @@ export class Lifecycle {
         if (!inOwnWay) throw error;
       }
 
+      // From the old listener to the new one, or back.
       await this.#leave();
       try {
         this.#start(wanted, files, listener ?? this.#listen(wanted, files, port));
