@@ -14,7 +14,7 @@ import {
 } from "./header_fields.ts";
 import { numberIn } from "../engine/header_values.ts";
 import { contentOf, pairsOf } from "../engine/headers.ts";
-import { byteLength, type Sendings } from "../engine/sending.ts";
+import type { Sendings } from "../engine/sending.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
 const LARGE = 64 * 1024;
@@ -147,7 +147,7 @@ function headersFor({ contentType, fields, data }: Parts): HeadersInit | undefin
 
 /** The bytes that a GET is answered with. */
 function lengthOf(data: Content): number {
-  if (typeof data === "string") return byteLength(data);
+  if (typeof data === "string") return Buffer.byteLength(data);
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
