@@ -108,7 +108,8 @@ export class Lifecycle {
   activate(active: boolean): Promise<void> {
     const patience = active ? undefined : setTimeout(() => this.#interrupt(), this.#parameters.shutdownTimeout * 1000);
     return this.#transition(active ? "start" : "stop", () => {
-      clearTimeout(patience);
+      // Without a timer, this call would take Deno as long as to make one: see `flushConsole()`.
+      if (patience !== undefined) clearTimeout(patience);
       this.#refuseIfServed();
       return this.#apply({ active });
     });
