@@ -1,6 +1,5 @@
 /** The command line. */
 
-import { parseArgs } from "node:util";
 import deno from "../../deno.json" with { type: "json" };
 import { WebServer } from "../../server.ts";
 import { isWildcard } from "../engine/address.ts";
@@ -76,7 +75,10 @@ function help(): string {
 type Values = Record<string, string | boolean | undefined>;
 
 /** The command line, taken apart. */
-function parse(args: string[]): { values: Values; words: string[] } {
+async function parse(args: string[]): Promise<{ values: Values; words: string[] }> {
+  // To load the parser takes a fifth of the time to start.
+  if (args.length === 0) return { values: {}, words: [] };
+  const { parseArgs } = await import("node:util");
   const parameters = FLAG_PARAMETERS.map((name) =>
     [name, { type: typeof defaults[name] === "boolean" ? "boolean" : "string" }] as const
   );
@@ -214,7 +216,7 @@ async function printCallbacks(): Promise<void> {
 }
 
 async function run(args: string[]): Promise<void> {
-  const { values, words: [command, ...words] } = parse(args);
+  const { values, words: [command, ...words] } = await parse(args);
   if (values.help) return print("log", help());
   if (values.version) return print("log", deno.version);
   if (command !== undefined && !COMMANDS.includes(command)) {

@@ -4,7 +4,7 @@ import { STATUS_TEXT } from "@std/http/status";
 import { checkValue, numberIn } from "./header_values.ts";
 import { contentOf, pairsOf } from "./headers.ts";
 import { rangeAnswer } from "./range.ts";
-import { byteLength, type Sendings } from "./sending.ts";
+import type { Sendings } from "./sending.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
 const LARGE = 64 * 1024;
@@ -55,7 +55,7 @@ function mark(answer: Response): Response {
 
 /** The bytes that a GET is answered with. */
 function lengthOf(data: Content): number {
-  if (typeof data === "string") return byteLength(data);
+  if (typeof data === "string") return Buffer.byteLength(data);
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
