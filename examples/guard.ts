@@ -66,7 +66,10 @@ connection.addEventListener("message", ({ data }) => document.getElementById("gr
 `;
 
 const answer = pages({
-  "/": smallPage("Guarded panel", `<p id="greeting" class="card">Not connected yet</p>`, { src: "/panel.js", state: true }),
+  "/": smallPage("Guarded panel", `<p id="greeting" class="card">Not connected yet</p>`, {
+    src: "/panel.js",
+    state: true,
+  }),
   "/panel.js": ["panel.js", script],
 });
 
