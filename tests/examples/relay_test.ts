@@ -67,13 +67,14 @@ Deno.test("relay sends the sender's name before each message to a client that as
   await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
   anna.socket.send("hello");
   anna.socket.send(new Uint8Array([7]));
-  projector.socket.send("cue 12");
   assertEquals([await ben.next(), await ben.next()], ["Anna", "hello"]);
   assertEquals([await ben.next(), bytes(await ben.next())], ["Anna", [7]]);
+  projector.socket.send("cue 12");
   assertEquals([await ben.next(), await ben.next()], ["projector", "cue 12"]);
   // The others get the messages only.
-  assertEquals(await projector.next(), "hello");
+  assertEquals([await projector.next(), bytes(await projector.next())], ["hello", [7]]);
   ben.socket.send("done");
+  assertEquals(await projector.next(), "done");
   assertEquals([await anna.next(), await anna.next()], ["cue 12", "done"]);
 });
 
