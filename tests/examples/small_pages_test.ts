@@ -118,7 +118,7 @@ globalThis.connection = new Connection("/live", document.querySelector(".state")
 
 pageTest("a title is not cut off and nothing moves when the connection is lost or refused", async (chromium) => {
   let refuses = false;
-  for (const title of ["Remote panel", "webserver1 monitor", "Room Untergeschoss"]) {
+  for (const title of ["Remote panel", "webserver1 monitor", "Room Erdgeschoss"]) {
     refuses = false;
     const answer = pages({ "/": PAGE(title), "/page.js": ["page.js", SCRIPT] });
     await using server = new WebServer({
