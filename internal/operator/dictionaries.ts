@@ -104,6 +104,9 @@ export type HeaderValue = string | number | boolean | readonly (string | number 
  * `X-Content-Type-Options: nosniff`, unless the dictionary has that header. Bytes and streams without a `Content-Type` are sent without
  * one, a `Blob` with its own. The body is not sent where HTTP has none: with 204, 205 and 304, and to `HEAD`.
  *
+ * With status 200, a request for one part (`Range`) of a string, bytes or a Blob is answered with that part, and status 206, unless
+ * `Accept-Ranges` is `none` (RFC 9110, section 14).
+ *
  * Header values go out as UTF-8; `Location` and `Content-Location` are percent-encoded where they need it. `Content-Length` is the
  * server's own wherever the length of the body is known.
  */
