@@ -3,10 +3,9 @@
 import { badRequest, type Fault, faultOf } from "./fault.ts";
 import type { Deadlines, Progress } from "./deadlines.ts";
 import { numberIn, trimmed } from "./header_values.ts";
-import { headerOf, isHTTP2 } from "./headers.ts";
+import { ANSWER_TURNS, headerOf, isHTTP2, turns } from "./deno.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
-import { turns } from "./deno.ts";
 import { refusal } from "../operator/response.ts";
 
 type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory" | "maxFormFields" | "requestTimeout">;
@@ -16,7 +15,7 @@ const LOWEST_RATE = 512;
 /** Chunks of a body of unknown length that may be of any size. Further ones have `AVERAGE_CHUNK` bytes on average at least. */
 const FREE_CHUNKS = 1024;
 const AVERAGE_CHUNK = 256;
-/** Chunks below this size, in bytes, may come faster than the event loop turns: after so many, others have their turn. */
+/** Chunks below this size, in bytes, may come faster than the event loop turns (H5): after so many, others have their turn. */
 const SMALL_CHUNK = 4096;
 const SMALL_CHUNKS_PER_TURN = 64;
 /** Bytes of the blocks into which small chunks are copied, at first and at most. */
@@ -122,7 +121,7 @@ export class RequestBody {
     return faultOf(this.#sizeError(this.#length ?? 0));
   }
 
-  /** Whether the body is in a transfer coding that Deno does not undo (RFC 9112, section 6.1). */
+  /** Whether the body is in a transfer coding that Deno does not undo (H4; RFC 9112, section 6.1). */
   get isCoded(): boolean {
     const coding = headerOf(this.#request, "transfer-encoding");
     return coding !== null && trimmed(coding).toLowerCase() !== "chunked";
@@ -180,7 +179,7 @@ export class RequestBody {
 
   /**
    * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
-   * the stream as soon as that is sent, and some clients lose the answer then.
+   * the stream as soon as that is sent, and some clients lose the answer then (H3).
    */
   refuse(status: number, detail?: string, answer = refusal(status, detail)): Response | Promise<Response> {
     const isFirst = !this.#refused;
@@ -212,7 +211,7 @@ export class RequestBody {
     this.#claimed -= bytes;
   }
 
-  /** The reader. It is several times as fast as `Request.bytes()`, and can be left. */
+  /** The reader. It is several times as fast as `Request.bytes()` (C7), and can be left. */
   #open(): ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined {
     if (this.#reader === undefined) this.#reader = bodyOf(this.#request)?.getReader() ?? null;
     return this.#reader ?? undefined;
@@ -314,7 +313,7 @@ export class RequestBody {
     return rest;
   }
 
-  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise. */
+  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise (H3). */
   async #readOn(): Promise<void> {
     const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
     const allowed = this.#smallChunks + FREE_CHUNKS;
@@ -331,8 +330,7 @@ export class RequestBody {
   async #letGo(): Promise<void> {
     const reader = this.#open();
     await this.#context.info?.completed.catch(() => {});
-    // The answer reaches the connection in these.
-    await turns(2);
+    await turns(ANSWER_TURNS);
     await reader?.cancel().catch(() => {});
   }
 }

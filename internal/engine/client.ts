@@ -2,7 +2,7 @@
 
 import { type Address, canonicalIP, formatAddress } from "./address.ts";
 import { trimmed } from "./header_values.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 
 /** IP addresses of proxies in canonical form. */
 export type TrustedProxies = ReadonlySet<string>;

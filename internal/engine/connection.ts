@@ -1,12 +1,13 @@
 /** One WebSocket connection. */
 
 import type { Cooks } from "../operator/cooks.ts";
-import { type Message, MESSAGE_COST, Outbox } from "./outbox.ts";
+import { MESSAGE_COST } from "./deno.ts";
+import { type Message, Outbox } from "./outbox.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 
-/** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before. */
+/** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before, and no event comes (L1). */
 const OPEN_LOOKS = 3;
-/** Milliseconds for a peer to answer a close, unless `idleTimeout` is less. */
+/** Milliseconds for a peer to answer a close, unless `idleTimeout` is less: if it never does, no event comes (W3). */
 const CLOSE_TIMEOUT = 5_000;
 /** RFC 6455, section 7.4.1: a connection that ended without a close. */
 const ABNORMAL = 1006;
@@ -14,7 +15,7 @@ const ABNORMAL = 1006;
 const POLICY_VIOLATION = 1008;
 const MESSAGE_TOO_BIG = 1009;
 
-/** What the runtime tells of a socket. */
+/** The events of a socket. */
 const EVENTS = ["open", "message", "close", "error"];
 
 /** How a connection ends. */
@@ -31,7 +32,7 @@ export interface Membership {
   closed(connection: Connection): void;
   /** Its last callback has settled. */
   done(connection: Connection): void;
-  /** The runtime has let go of it. */
+  /** Deno has let go of it. */
   gone(connection: Connection): void;
 }
 
@@ -54,7 +55,7 @@ export class Connection implements EventListenerObject {
   #state: "connecting" | "open" | "closed" = "connecting";
   /** The close that we have sent. */
   #ours: End | undefined;
-  /** The runtime has let go. */
+  /** Deno has let go; after a time-out it says so twice (W5). */
   #gone = false;
   /** What waits for an async callback to settle; undefined while none runs. */
   #waiting: (() => unknown)[] | undefined;
@@ -72,13 +73,11 @@ export class Connection implements EventListenerObject {
     this.#socket = socket;
     this.#outbox = new Outbox(socket);
     this.#shared = shared;
-    // Never "blob": a Blob on a socket whose peer resets crashes the runtime.
-    socket.binaryType = "arraybuffer";
     // Listening itself, a connection has no four functions of its own: of idle ones, there are many.
     for (const type of EVENTS) socket.addEventListener(type, this);
   }
 
-  /** What the runtime tells of the socket. */
+  /** Handles an event of the socket. */
   handleEvent(event: Event): void {
     switch (event.type) {
       case "message":
@@ -145,7 +144,7 @@ export class Connection implements EventListenerObject {
       if (now - this.#closing >= Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT)) this.finish();
     } else if (this.#state === "open" && this.#outbox.isStuck(now, idleTimeout)) {
       this.finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
-      // Deno cannot drop it; it lets go when the peer leaves.
+      // Deno cannot drop it; it lets go when the peer leaves (W4).
       this.#socket.close();
     }
   }

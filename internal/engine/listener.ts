@@ -1,6 +1,7 @@
 /** A `Deno.serve` on one address, with errors that name the parameter to change. */
 
 import { type Address, formatAddress, isWildcard } from "./address.ts";
+import { type Accepting, keepAccepting, wildcards } from "./deno.ts";
 
 /** Where a server listens. */
 export interface ListenAddress extends Address {
@@ -34,26 +35,7 @@ export function listenAddress(hostname: string, port: number, scheme = "http"): 
   return { hostname, port, url: `${scheme}://${host}/` };
 }
 
-/**
- * What to listen on for a `localaddress`, in the order to try. On Windows the runtime's `::` takes no IPv4 clients, and
- * elsewhere a machine may have no IPv6.
- */
-function hostnames(localaddress: string): string[] {
-  if (localaddress !== "") return [localaddress];
-  return Deno.build.os === "windows" ? ["0.0.0.0"] : ["::", "0.0.0.0"];
-}
-
-/** Milliseconds to wait before listening again, at first and at most. */
-const RETRY = 50;
-const MAX_RETRY = 1_000;
-
-/** A listener of the runtime. */
-interface Accepting {
-  readonly server: Deno.HttpServer<Deno.NetAddr>;
-  readonly abort: AbortController;
-}
-
-/** What the runtime gives, with its own errors. */
+/** A `Deno.serve`, with its own errors. */
 function accept(options: ListenOptions, hostname: string, port: number): Accepting {
   const abort = new AbortController();
   const { certificate, handler, onError } = options;
@@ -65,7 +47,7 @@ function accept(options: ListenOptions, hostname: string, port: number): Accepti
 }
 
 function acceptFirst(options: ListenOptions): Accepting {
-  const candidates = hostnames(options.localaddress);
+  const candidates = options.localaddress === "" ? wildcards() : [options.localaddress];
   for (const hostname of candidates) {
     try {
       return accept(options, hostname, options.port);
@@ -80,44 +62,18 @@ function acceptFirst(options: ListenOptions): Accepting {
 }
 
 /**
- * Listens, until it is closed: when the runtime can accept no more, for want of file descriptors, it listens again as soon as it can,
- * and the connections that it has go on.
+ * Listens, until it is closed: also if `Deno.serve` ends for want of file descriptors (L2).
  *
  * @throws {Deno.errors.AddrInUse | Deno.errors.AddrNotAvailable | Deno.errors.PermissionDenied | Deno.errors.NotCapable | Error}
  * With one sentence that says which parameter to change
  */
 export function listen(options: ListenOptions): Listener {
-  const all: Accepting[] = [];
-  let closed = false;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  const add = (accepting: Accepting) => {
-    all.push(accepting);
-    accepting.server.finished.catch((error) => {
-      if (closed) return;
-      options.onEnd(new Error(`The listener ended, and is opened again: ${error.message}`));
-      again(RETRY);
-    });
-  };
   const first = acceptFirst(options);
   const { hostname, port } = first.server.addr;
-  const again = (wait: number) => {
-    retry = setTimeout(() => {
-      try {
-        add(accept(options, hostname, port));
-      } catch {
-        again(Math.min(wait * 2, MAX_RETRY));
-      }
-    }, wait);
-  };
-  add(first);
+  const ended = ({ message }: Error) => options.onEnd(new Error(`The listener ended, and is opened again: ${message}`));
   return {
     address: listenAddress(hostname, port, options.certificate ? "https" : "http"),
-    async close() {
-      closed = true;
-      clearTimeout(retry);
-      for (const { abort } of all) abort.abort();
-      await Promise.allSettled(all.map(({ server }) => server.finished));
-    },
+    close: keepAccepting(first, () => accept(options, hostname, port), ended),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { isLoopback } from "./address.ts";
 import type { Cooks } from "../operator/cooks.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 import { authorityOf } from "../operator/request.ts";
 

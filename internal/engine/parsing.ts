@@ -1,5 +1,6 @@
 /** Parsing bodies: JSON and forms, with bounds on the time and memory that they take. */
 
+import { builtin } from "./deno.ts";
 import { badRequest, blame } from "./fault.ts";
 
 /** The RFC lets a parser limit nesting (RFC 8259, section 9); V8 takes seconds for millions of brackets, and other code recurses. */
@@ -142,9 +143,7 @@ const BOUNDARY = /^[\w'()+,./:=?-](?:[\w'()+,./:=? -]{0,68}[\w'()+,./:=?-])?$/;
 /** The content type of a form, with nothing in it but what it needs, so that Fetch reads the same boundary as is counted here. */
 function formType(contentType: string | null): { type: string; boundary?: string } | undefined {
   if (contentType === null || contentType.length > MAX_TYPE) return undefined;
-  // Loaded at the first form: an import of it would slow every start.
-  // deno-lint-ignore no-process-global -- so would an import of node:process
-  const { MIMEType } = process.getBuiltinModule("node:util");
+  const { MIMEType } = builtin("node:util");
   let type;
   try {
     type = new MIMEType(contentType);

@@ -4,9 +4,8 @@ import { type Address, canonicalIP } from "./address.ts";
 import { faultOf } from "./fault.ts";
 import { CLEAR_TEXT, ClearText } from "../operator/clear_text.ts";
 import type { Cooks } from "../operator/cooks.ts";
-import { turns } from "./deno.ts";
+import { ANSWER_TURNS, headerOf, turns } from "./deno.ts";
 import { asksForWebSocket } from "./handshake.ts";
-import { headerOf } from "./headers.ts";
 import { Requests } from "./requests.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 import type { RequestContext } from "../operator/request.ts";
@@ -93,7 +92,7 @@ export class Run {
     this.#operator.cooks.deadlines.giveUpAll();
     this.#requests.abandon();
     this.sockets.abandon();
-    // An answer that is just given reaches the socket one turn of the event loop later, and what is left of a refused body is let go then.
-    await turns(3);
+    // An answer that was just given takes one turn to be completed, and the rest of a refused body is let go after it.
+    await turns(1 + ANSWER_TURNS);
   }
 }

@@ -47,7 +47,7 @@ function isSame(wanted: string, address: ListenAddress | undefined): boolean {
 /** Calls `stop` at the first signal at which `deno serve` ends. A second one has its default effect. */
 export function onStopSignal(stop: () => void): void {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  // A listener of a signal does not keep the process, and Deno's own may be called first, and leave nothing that does.
+  // A listener of a signal does not keep the process, and Deno's own may be called first, and leave nothing that does (S3).
   const keep = setInterval(() => {}, 2 ** 30);
   const heed = () => {
     clearInterval(keep);
@@ -57,7 +57,7 @@ export function onStopSignal(stop: () => void): void {
   for (const signal of signals) Deno.addSignalListener(signal, heed);
 }
 
-/** Ends the process if it does not end by itself in `shutdownTimeout`: a client that reads nothing would keep it for ever. */
+/** Ends the process if it does not end by itself in `shutdownTimeout`: a client that reads nothing would keep it for ever (W4). */
 export function endProcess({ shutdownTimeout }: WebServerParameters): void {
   // Without a reference, it is no reason for the process to go on.
   Deno.unrefTimer(setTimeout(() => Deno.exit(0), shutdownTimeout * 1000));

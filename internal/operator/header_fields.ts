@@ -1,10 +1,8 @@
 /** Headers of answers: from the keys of a dictionary to values that can be sent. */
 
 import type { HeaderValue, ResponseDictionary } from "../../callbacks.ts";
+import { UNSENDABLE } from "../engine/deno.ts";
 
-/** What a header value may not have: control characters, which end the process of Deno. */
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const UNSENDABLE = /[\x00-\x08\x0a-\x1f\x7f]/;
 const BEYOND_ASCII = /[\u0080-\uffff]/;
 
 /** Headers with the address of a resource. */

@@ -1,11 +1,10 @@
 /** The life cycle: from parameters to a server that runs, and from each state to the next one, in turn. */
 
 import type { Address } from "../engine/address.ts";
-import { keepFreedMemory } from "../engine/allocator.ts";
 import { flushConsole } from "./console.ts";
 import { faultOf } from "../engine/fault.ts";
 import type { Cooks } from "./cooks.ts";
-import { surviveLongTexts } from "../engine/deno.ts";
+import { keepFreedMemory, surviveLongTexts } from "../engine/deno.ts";
 import {
   certificateOf,
   FILE_PARAMETERS,

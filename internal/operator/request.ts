@@ -7,7 +7,7 @@ import { clientAddressOf, peerOf, type TrustedProxies } from "../engine/client.t
 import { badRequest } from "../engine/fault.ts";
 import type { RequestBody } from "../engine/body.ts";
 import { isToken } from "../engine/header_values.ts";
-import { headerOf } from "../engine/headers.ts";
+import { headerOf } from "../engine/deno.ts";
 import { parseForm, parseJSON } from "../engine/parsing.ts";
 
 /** What the requests of one listener have in common. */
@@ -22,7 +22,7 @@ export interface RequestContext {
 }
 
 // What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which the
-// runtime puts together from this header and the target as they came.
+// `Deno.serve` puts together from this header and the target as they came (H2).
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
 
 /** The last host that was one: a server is asked by the same name most of the time. */
@@ -62,7 +62,7 @@ export function targetOf(request: Request): string {
 export function authorityOf(request: Request): string | null {
   const host = headerOf(request, "host");
   if (host !== null) return host;
-  // HTTP/2 has it in the URL only, where the runtime puts its own idea of it for HTTP/1 without a Host.
+  // HTTP/2 has it in the URL only, where Deno puts its own idea of it for HTTP/1 without a Host (H2).
   const [, scheme, authority] = /^(\w+):\/\/([^/?#]*)/.exec(request.url) ?? [];
   return scheme === "http" && authority!.startsWith("localhost") ? null : authority ?? null;
 }

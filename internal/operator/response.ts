@@ -13,10 +13,10 @@ import {
   valueOf,
 } from "./header_fields.ts";
 import { numberIn } from "../engine/header_values.ts";
-import { contentOf, pairsOf } from "../engine/headers.ts";
+import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "../engine/deno.ts";
 import { byteLength, type Sendings } from "../engine/sending.ts";
 
-/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
+/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
 const LARGE = 64 * 1024;
 
 /** The dictionary a callback starts from. */
@@ -49,7 +49,7 @@ export function refusal(status: number, detail?: string, headers: Record<string,
   return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
 }
 
-/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it. */
+/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it (H1). */
 export function refusalOf({ method }: Request, status: number, detail?: string, headers = {}): Response {
   const answer = refusal(status, detail, headers);
   return method === "HEAD" ? headOf(status, answer.headers, line(status, detail)) : answer;
@@ -74,7 +74,7 @@ function typeOf(text: string): typeof HTML {
  * collector.
  */
 const LASTING = Symbol("lasting");
-/** Reasons that are not the standard ones, for the request log: Deno sends none. */
+/** Reasons that are not the standard ones, for the request log: Deno sends none (H7). */
 const reasons = new WeakMap<Response, string>();
 
 /** Whether the answer is under way until Deno says that it is through, since its end is not known here. */
@@ -229,7 +229,7 @@ function respond(
     return new Response(null, { status, headers: headers! });
   }
   if (request.method === "HEAD") return headOf(status, headers, data);
-  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length.
+  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length (H6).
   if (data === "") return new Response(null, { status, headers: headers! });
   if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
     return new Response(data as BodyInit, { status, headers: headers! });
@@ -244,7 +244,7 @@ function whole(status: number, headers: HeadersInit | undefined, data: Content, 
 
 /**
  * The answer to HEAD: that to GET without its body, with the length that it would have if that is known. Nothing here depends on the
- * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream.
+ * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream (H1).
  */
 function headOf(status: number, headers: HeadersInit | undefined, data: Content | ReadableStream): Response {
   if (!(data instanceof ReadableStream)) {
@@ -252,13 +252,7 @@ function headOf(status: number, headers: HeadersInit | undefined, data: Content 
   }
   discard(data);
   const all = new Headers(headers);
-  // Without a body, Deno announces a length of 0 over HTTP/1.1.
-  return new Response(announcedLength(all) === undefined ? empty() : null, { status, headers: all });
-}
-
-/** A stream that has ended. */
-function empty(): ReadableStream {
-  return new ReadableStream({ start: (controller) => controller.close() });
+  return new Response(bodyOfHead(announcedLength(all) !== undefined), { status, headers: all });
 }
 
 /** A stream that is not sent is cancelled, so that its source can close. */
@@ -295,9 +289,6 @@ const bodyOf = original("body");
 
 const CONTENT_LENGTH = "content-length";
 
-/** Freezes headers after the check: a control character that is set later would end the process of Deno. */
-const FROZEN = { set() {}, append() {}, delete() {} };
-
 function checked(response: Response, request: Request, sendings: Sendings): Response {
   if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
     throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
@@ -314,7 +305,7 @@ function checked(response: Response, request: Request, sendings: Sendings): Resp
   const content = contentOf(response);
   // Without a body there is no length but for HEAD, which has that of GET.
   if (content === null && announced !== undefined && request.method !== "HEAD") headers.delete(CONTENT_LENGTH);
-  Object.assign(headers, FROZEN);
+  freezeHeaders(headers);
   mark(response);
   if (content === null) return response;
   const status = statusOf(response);
