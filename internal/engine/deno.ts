@@ -1,8 +1,9 @@
 /**
- * Every workaround for Deno, and every use of its private objects.
+ * Workarounds for Deno, and every use of its private objects.
  *
  * Each has an id, such as P1. docs/deno.md says for each id what Deno does, what a user notices, which issue of denoland/deno is about it and
- * when the workaround can go. All were seen in Deno 2.9.6. Comments elsewhere name the same ids.
+ * when the workaround can go. All were seen in Deno 2.9.6. A workaround that takes a file of its own, such as the reading of bodies, stands
+ * there and names its id.
  */
 
 // HEADERS OF ANSWERS
@@ -56,7 +57,7 @@ function find(request: Request): symbol | undefined {
 
 /**
  * The value of a header, several of that name joined, or null. C1, not reported: once `Request.headers` has been touched, Deno copies all
- * headers and answers by way of three promises, which costs a small answer a tenth of its throughput, and `Upgrade` is read of each request.
+ * headers and answers by way of three promises, which costs a small answer a tenth of its throughput or more. `Upgrade` is read of each request.
  * Delete this when `headers.get` costs no more than this.
  */
 export function headerOf(request: Request, lowerCaseName: string): string | null {
@@ -91,7 +92,7 @@ function findList(headers: Headers): symbol | undefined {
 
 /**
  * Names, in any letter case, and values; several of one name come each or joined. C2, not reported: to iterate over the `Headers` of an
- * answer costs as much as all else that sends a small file. Delete this when an iteration no longer sorts and joins what it was given.
+ * answer costs half as much as all else that sends it. Delete this when an iteration no longer sorts and joins what it was given.
  */
 export function pairsOf(headers: Headers): Iterable<readonly [string, string]> {
   if (list === undefined && listSearches > 0) {
@@ -128,7 +129,7 @@ function findBodies(): Bodies | null {
 
 /**
  * What the body of a `Response` was made of: a text, bytes or a stream. C3, by the Fetch standard: to read `Response.body` turns any body
- * into a stream, which costs three times as much to send. Delete this when there is a public way to ask whether a body is a stream.
+ * into a stream, which costs twice as much to send. Delete this when there is a public way to ask whether a body is a stream.
  */
 export function contentOf(response: Response): string | Uint8Array<ArrayBuffer> | ReadableStream | null {
   bodies ??= findBodies();
@@ -309,12 +310,12 @@ const BLOCK = 16 * 1024 * 1024;
 let told = false;
 
 /**
- * Has glibc keep freed memory for the next buffers. C5, not reported: V8's garbage collector frees buffers many at a time; glibc would give
+ * Has glibc keep freed memory for the next buffers. C5, denoland/deno#35789: V8's garbage collector frees buffers many at a time; glibc would give
  * that memory back to the system, and get it again page by page: messages of 64 KiB are then echoed at half the speed or less.
  *
  * glibc keeps twice the size of the largest block that was freed (mallopt(3), M_TRIM_THRESHOLD), so one is made and freed, and none of its
  * pages is used. The environment variables MALLOC_TRIM_THRESHOLD_=33554432 and MALLOC_MMAP_THRESHOLD_=16777216 do the same, but have to be
- * set before the program starts. Delete this when Deno keeps the buffers of its messages, or brings an allocator of its own.
+ * set before the program starts. Delete this when Deno pools its buffers, as that pull request does.
  */
 export function keepFreedMemory(): void {
   if (told) return;
@@ -324,8 +325,8 @@ export function keepFreedMemory(): void {
 }
 
 /**
- * A module of Node that is loaded when it is first needed. C6, not reported: a static import of one loads `node:process` and what belongs to
- * it, and would double the time that each server takes to start. Delete this when such an import costs no more than others.
+ * A module of Node that is loaded when it is first needed. C6, nearest denoland/deno#34450: a static import of one loads `node:process` and
+ * what belongs to it, and would double the time that each server takes to start. Delete this when such an import costs no more than others.
  */
 export function builtin<Name extends "node:crypto" | "node:url" | "node:util">(name: Name) {
   // deno-lint-ignore no-process-global -- so would an import of node:process
