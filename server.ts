@@ -15,6 +15,7 @@
  */
 
 import { authenticateBasic, type UserPasswords } from "./auth.ts";
+import { isLoopback } from "./internal/engine/address.ts";
 import { print } from "./internal/operator/console.ts";
 import { Cooks } from "./internal/operator/cooks.ts";
 import { endProcess, onStopSignal, refuseIgnored } from "./internal/operator/deno_serve.ts";
@@ -29,6 +30,10 @@ import { changed, defaults, type ParameterChange, type WebServerParameters } fro
 export type { Info, ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/engine/address.ts";
 
+const CLEAR_TEXT =
+  'Passwords come in the clear, where others on the network can read them: set parameter "secure", or put a proxy with TLS in front and ' +
+  'name it in parameter "trustedProxies"';
+
 /** The columns of the operator's table. */
 const COLUMNS = ["client", "uri", "opened", "buffered"];
 
@@ -42,6 +47,7 @@ const COLUMNS = ["client", "uri", "opened", "buffered"];
 export class WebServer implements AsyncDisposable {
   readonly #cooks: Cooks;
   readonly #life: Lifecycle;
+  #hasWarnedOfClearText = false;
 
   /**
    * Makes a server that does not run yet.
@@ -187,14 +193,25 @@ export class WebServer implements AsyncDisposable {
 
   /**
    * Whether the token of an `Authorization` header names a user and that user's password: see
-   * {@linkcode authenticateBasic} of `auth.ts`.
+   * {@linkcode authenticateBasic} of `auth.ts`. The first login is worth a warning if passwords cross the network in the clear: unless
+   * `secure` is on, a trusted proxy is named, or the server listens on this machine only.
    *
    * @param token `request["Authorization"]`
    * @param userPasswords The password of each user
    * @throws {TypeError} If `userPasswords` is neither a Record nor a Map
    */
   authenticateBasic(token: string | null | undefined, userPasswords: UserPasswords): boolean {
-    return authenticateBasic(token, userPasswords);
+    const isRight = authenticateBasic(token, userPasswords);
+    if (isRight && !this.#hasWarnedOfClearText && this.#isInTheClear) {
+      this.#hasWarnedOfClearText = true;
+      this.#cooks.warn("clear text", CLEAR_TEXT);
+    }
+    return isRight;
+  }
+
+  get #isInTheClear(): boolean {
+    const { secure, trustedProxies } = this.parameters;
+    return !secure && trustedProxies.length === 0 && this.address !== undefined && !isLoopback(this.address.hostname);
   }
 
   /**

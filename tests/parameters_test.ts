@@ -48,9 +48,9 @@ const VALUES: {
     out: ["all", ["http://a.example/"], ["a.example"], ["HTTP://A.example"], ["*"]],
   },
   trustedProxies: {
-    good: [[], ["127.0.0.1", "::1", "[2001:db8::1]"]],
+    good: [[], ["127.0.0.1", "::1", "[2001:db8::1]"], ["10.0.0.0/8", "fd00::/8", "loopback"]],
     mistyped: ["127.0.0.1", [1]],
-    out: [["localhost"], ["10.0.0.0/8"], ["1.2.3.400"]],
+    out: [["localhost"], ["1.2.3.400"], ["10.0.0.0/33"], ["10.0.0.0/"], ["10.0.0/8"], ["fd00::/129"], ["loopback/8"]],
   },
   maxBodySize: { good: [0, MiB], mistyped: ["1", 1n], out: [-1, 1.5, NaN, Infinity] },
   maxBodyMemory: { good: [0, MiB], mistyped: ["1"], out: [-1] },

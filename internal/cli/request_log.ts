@@ -1,9 +1,9 @@
 /** The request log of the command line: a line for each request, when it is answered. */
 
 import type { WebServer } from "../../server.ts";
-import { canonicalIP } from "../engine/address.ts";
 import { clientAddressOf } from "../engine/client.ts";
-import { targetOf } from "../operator/request.ts";
+import { TrustedProxies } from "../engine/proxies.ts";
+import { targetOf } from "../engine/target.ts";
 import { reasonOf } from "../operator/response.ts";
 
 /** Printable ASCII as it is; anything else, control characters first of all, escaped. */
@@ -29,7 +29,8 @@ export function logRequests(server: WebServer, write: (line: string) => void): v
   const { fetch } = server;
   server.fetch = (request, info) => {
     const start = performance.now();
-    const trusted = new Set(server.parameters.trustedProxies.map((proxy) => canonicalIP(proxy)!));
+    const { trustedProxies } = server.parameters;
+    const trusted = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
     // Before the answer, since an upgraded request is forgotten by the runtime.
     const client = clientAddressOf(request, info, trusted) || "-";
     const asked = `${printable(request.method)} ${printable(pathOf(request))}`;

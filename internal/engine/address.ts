@@ -1,4 +1,4 @@
-/** Addresses as the operator writes them: `ip:port`, `[ip6]:port`. */
+/** Addresses as text: `ip:port`, `[ip6]:port`. */
 
 /** An address to listen on, or that is listened on. */
 export interface Address {
@@ -32,7 +32,7 @@ export function isLoopback(hostname: string): boolean {
   return /^(?:127(?:\.\d{1,3}){3}|\[::1\]|::1)$/.test(hostname);
 }
 
-/** The IP address in a `Host` header, brackets included, or undefined where it is a name. */
+/** The IP address in a `Host` header, brackets included, or undefined if it is a name. */
 function literalOf(host: string): string | undefined {
   const hostname = host.replace(/:\d*$/, "");
   return IPV4.test(hostname) || (hostname.startsWith("[") && URL.canParse(`http://${hostname}/`))
@@ -40,7 +40,12 @@ function literalOf(host: string): string | undefined {
     : undefined;
 }
 
-/** The address asked, as well as can be told: see `serverAddress` of the request dictionary. */
+/**
+ * The address that a request was sent to, as well as can be told: on a wildcard address, Deno does not say which one it came in by.
+ *
+ * @param host The `Host` header
+ * @param client The address of the client
+ */
 export function serverAddress(listening: Address | undefined, host: string | null, client: string): string {
   const { hostname, port } = listening ?? { hostname: "0.0.0.0", port: Number(/:(\d+)$/.exec(host ?? "")?.[1] ?? 80) };
   if (!isWildcard(hostname)) return formatAddress(hostname, port);
@@ -52,7 +57,7 @@ export function serverAddress(listening: Address | undefined, host: string | nul
   return formatAddress(hostname, port);
 }
 
-/** An IP address in the one form that it is compared in, without brackets, or undefined where the text is none. */
+/** An IP address in its canonical form, without brackets, or undefined if the text is not an IP address. */
 export function canonicalIP(text: string): string | undefined {
   const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
   if (IPV4.test(bare)) return bare;

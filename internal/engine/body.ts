@@ -1,26 +1,22 @@
 /** Receiving request bodies within limits of size, memory, time and work. */
 
+import { refusal } from "./answer.ts";
+import type { Bodies } from "./bodies.ts";
+import { Chunks } from "./chunks.ts";
+import type { Progress } from "./deadlines.ts";
+import { ANSWER_TURNS, headerOf, isHTTP2, takeArrivedBody, turns } from "./deno.ts";
 import { badRequest, type Fault, faultOf } from "./fault.ts";
-import type { Deadlines, Progress } from "./deadlines.ts";
 import { numberIn, trimmed } from "./header_values.ts";
-import { ANSWER_TURNS, headerOf, isHTTP2, turns } from "./deno.ts";
-import type { WebServerParameters } from "../operator/parameters.ts";
+import type { Limits } from "./limits.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
-import { refusal } from "../operator/response.ts";
-
-type Limits = Pick<WebServerParameters, "maxBodySize" | "maxBodyMemory" | "maxFormFields" | "requestTimeout">;
 
 /** Bytes a second that a body must bring on average once `requestTimeout` is over: slow is not dead, but a drop now and then is. */
 const LOWEST_RATE = 512;
 /** Chunks of a body of unknown length that may be of any size. Further ones have `AVERAGE_CHUNK` bytes on average at least. */
 const FREE_CHUNKS = 1024;
 const AVERAGE_CHUNK = 256;
-/** Chunks below this size, in bytes, may come faster than the event loop turns (H5): after so many, others have their turn. */
+/** Chunks below this size, in bytes, are small: see `Bodies`. */
 const SMALL_CHUNK = 4096;
-const SMALL_CHUNKS_PER_TURN = 64;
-/** Bytes of the blocks into which small chunks are copied, at first and at most. */
-const FIRST_BLOCK = 1024;
-const LARGEST_BLOCK = 64 * 1024;
 /**
  * Bytes of a body that are read on after a refusal, and dropped: many clients look at the answer only when they have sent all. An announced
  * body that is no larger than a film is read to its end; any other may be endless.
@@ -30,53 +26,15 @@ const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body did not arrive whole";
 const ANSWERED = "The request was refused, so its body is not read on";
 
-/** Memory and turns of the event loop for all bodies of a server. */
-export class BodyMemory {
-  /** Bytes in use. */
-  #used = 0;
-  /** Small chunks that may still be read in this turn. */
-  #smallChunks = SMALL_CHUNKS_PER_TURN;
-  #turn: Promise<void> | undefined;
-
-  claim(bytes: number, { maxBodyMemory }: Limits): void {
-    if (this.#used + bytes > maxBodyMemory) throw badRequest("Too many bodies are on their way", 503);
-    this.#used += bytes;
-  }
-
-  release(bytes: number): void {
-    this.#used -= bytes;
-  }
-
-  /** Waits for a turn of the event loop in which another small chunk may be read. */
-  async admitSmallChunk(): Promise<void> {
-    while (this.#smallChunks === 0) {
-      await (this.#turn ??= turns().then(() => {
-        this.#smallChunks = SMALL_CHUNKS_PER_TURN;
-        this.#turn = undefined;
-      }));
-    }
-    this.#smallChunks--;
-  }
-}
-
-/** What a body needs of its server. */
-export interface BodyContext {
-  readonly memory: BodyMemory;
-  readonly deadlines: Deadlines;
-  readonly limits: () => Limits;
-  /** Aborts when the server begins to stop. */
-  readonly stopped: AbortSignal;
-  /** Whether the server has stopped, and abandoned what was under way. */
-  readonly isOver: () => boolean;
-  readonly info: Deno.ServeHandlerInfo | undefined;
-}
-
 /** The body of one request. */
 export class RequestBody {
   /** When the last chunk came: the deadline of a callback that reads the body moves with it. */
   readonly progress: Progress;
   readonly #request: Request;
-  readonly #context: BodyContext;
+  readonly #info: Deno.ServeHandlerInfo | undefined;
+  /** Aborts when the server begins to stop. */
+  readonly #stopped: AbortSignal;
+  readonly #bodies: Bodies;
   readonly #limits: Limits;
   /** The length that is announced, or NaN. Deno refuses it beside a `Transfer-Encoding`, and holds an HTTP/1.1 body to it. */
   readonly #length: number | undefined;
@@ -101,11 +59,13 @@ export class RequestBody {
   #bytes: Promise<Uint8Array<ArrayBuffer>> | undefined;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
-  constructor(request: Request, context: BodyContext) {
+  constructor(request: Request, info: Deno.ServeHandlerInfo | undefined, stopped: AbortSignal, bodies: Bodies) {
     this.#request = request;
-    this.#context = context;
-    this.#limits = context.limits();
-    this.progress = context.deadlines.progress();
+    this.#info = info;
+    this.#stopped = stopped;
+    this.#bodies = bodies;
+    this.#limits = bodies.settings.limits;
+    this.progress = bodies.deadlines.progress();
     const length = headerOf(request, "content-length");
     if (length !== null) this.#length = numberIn(length);
   }
@@ -130,6 +90,22 @@ export class RequestBody {
   /** The whole body. Counts as memory in use until `release()`. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#bytes ??= this.#counted(() => this.#collect());
+  }
+
+  /**
+   * The whole body if it has arrived already, at once. Counts as memory in use until `release()`.
+   *
+   * @throws {Error} 413 or 503 if it goes over a limit
+   */
+  takeArrived(): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = takeArrivedBody(this.#request);
+    if (bytes === undefined) return undefined;
+    this.#used = this.#ended = true;
+    const error = this.#sizeError(bytes.length);
+    if (error) throw error;
+    this.#claim(bytes.length);
+    this.#bytes = Promise.resolve(bytes);
+    return bytes;
   }
 
   async text(): Promise<string> {
@@ -181,13 +157,16 @@ export class RequestBody {
    * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
    * the stream as soon as that is sent, and some clients lose the answer then (H3).
    */
-  refuse(status: number, detail?: string, answer = refusal(status, detail)): Response | Promise<Response> {
+  refuse(status: number, detail?: string): Response | Promise<Response>;
+  refuse(answer: Response): Response | Promise<Response>;
+  refuse(given: number | Response, detail?: string): Response | Promise<Response> {
+    const answer = typeof given === "number" ? refusal(given, detail) : given;
     const isFirst = !this.#refused;
     this.#refused = true;
     this.release();
     if (!isFirst) return answer;
     // There is no time left for a body that is late.
-    const rest = this.#drop(status !== 408);
+    const rest = this.#drop(answer.status !== 408);
     return isHTTP2(this.#request) ? rest.then(() => answer) : answer;
   }
 
@@ -202,12 +181,12 @@ export class RequestBody {
   }
 
   #claim(bytes: number): void {
-    this.#context.memory.claim(bytes, this.#limits);
+    this.#bodies.claim(bytes);
     this.#claimed += bytes;
   }
 
   #release(bytes: number): void {
-    this.#context.memory.release(bytes);
+    this.#bodies.release(bytes);
     this.#claimed -= bytes;
   }
 
@@ -229,8 +208,8 @@ export class RequestBody {
       this.#ended = true;
       return undefined;
     }
-    if (this.#context.isOver()) throw badRequest(NOT_WHOLE);
-    const arrived = this.#context.deadlines.add(() => {
+    if (this.#bodies.areOver) throw badRequest(NOT_WHOLE);
+    const arrived = this.#bodies.deadlines.add(() => {
       this.#stalled = true;
       // Ends the read that is under way.
       reader.cancel().catch(() => {});
@@ -250,11 +229,11 @@ export class RequestBody {
     this.#ended = result.done;
     if (result.done && this.#length !== undefined && this.#size < this.#length) throw badRequest(NOT_WHOLE);
     if (result.done) return undefined;
-    this.#context.deadlines.moved(this.progress);
+    this.#bodies.deadlines.moved(this.progress);
     this.#size += result.value.length;
     if (result.value.length < SMALL_CHUNK) {
       this.#smallChunks++;
-      await this.#context.memory.admitSmallChunk();
+      await this.#bodies.admitSmallChunk();
     }
     return result.value;
   }
@@ -318,7 +297,7 @@ export class RequestBody {
     const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
     const allowed = this.#smallChunks + FREE_CHUNKS;
     const isTooMuch = () => this.#size >= most || this.#smallChunks > allowed + this.#size / AVERAGE_CHUNK;
-    const mayReadOn = () => !this.#context.stopped.aborted && !isTooMuch() && !this.#isTooSlow();
+    const mayReadOn = () => !this.#stopped.aborted && !isTooMuch() && !this.#isTooSlow();
     try {
       while (!this.#ended && mayReadOn()) await this.#next();
     } catch {
@@ -329,81 +308,13 @@ export class RequestBody {
   /** Ends the connection, if there is still more of the body, once the answer is sent. */
   async #letGo(): Promise<void> {
     const reader = this.#open();
-    await this.#context.info?.completed.catch(() => {});
+    await this.#info?.completed.catch(() => {});
     await turns(ANSWER_TURNS);
     await reader?.cancel().catch(() => {});
   }
 }
 
-/** The chunks of a body. Deno hands over views of buffers of 64 KiB, so small ones are copied, and large ones kept. */
-class Chunks {
-  readonly #blocks: Uint8Array<ArrayBuffer>[] = [];
-  #size = 0;
-  /** The block that is being filled, and how far. */
-  #block: Uint8Array<ArrayBuffer> | undefined;
-  #filled = 0;
-
-  add(chunk: Uint8Array<ArrayBuffer>): void {
-    this.#size += chunk.length;
-    if (2 * chunk.length >= chunk.buffer.byteLength) {
-      this.#endBlock();
-      this.#blocks.push(chunk);
-      return;
-    }
-    if (this.#block === undefined || this.#filled + chunk.length > this.#block.length) {
-      const next = Math.min(2 * (this.#block?.length ?? FIRST_BLOCK / 2), LARGEST_BLOCK);
-      this.#endBlock();
-      this.#block = new Uint8Array(Math.max(next, chunk.length));
-    }
-    this.#block.set(chunk, this.#filled);
-    this.#filled += chunk.length;
-  }
-
-  #endBlock(): void {
-    if (this.#block) this.#blocks.push(this.#block.subarray(0, this.#filled));
-    this.#block = undefined;
-    this.#filled = 0;
-  }
-
-  /** All of them, in a buffer of their own. */
-  joined(): Uint8Array<ArrayBuffer> {
-    this.#endBlock();
-    const [first] = this.#blocks;
-    if (first !== undefined && first.length === this.#size && first.buffer.byteLength === this.#size) return first;
-    const data = new Uint8Array(this.#size);
-    let at = 0;
-    for (const block of this.#blocks) {
-      data.set(block, at);
-      at += block.length;
-    }
-    return data;
-  }
-}
-
-/** The body of a Fetch `Request`, also after `bound()`. */
+/** The body of a Fetch `Request`, also of one that is bounded. */
 function bodyOf(request: Request): Request["body"] {
   return Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!.call(request);
-}
-
-/** What reads the body of a Fetch `Request`, by way of the bounded stream. */
-const READERS = ["text", "json", "formData"] as const;
-
-/** Has a Fetch `Request` give its body only within the limits: a callback reads it from there with parameter `body` set to "stream". */
-export function bound(request: Request, body: RequestBody): void {
-  const methods = Object.fromEntries(READERS.map((name) => [name, { value: () => body[name]() }]));
-  Object.defineProperties(request, {
-    ...methods,
-    body: { get: () => body.stream() },
-    bodyUsed: { get: () => body.isUsed },
-    bytes: { value: () => body.bytes() },
-    arrayBuffer: { value: async () => (await body.bytes()).buffer },
-    blob: {
-      value: async () => new Blob([await body.bytes()], { type: headerOf(request, "content-type") ?? "" }),
-    },
-    clone: {
-      value() {
-        throw new TypeError("Cannot clone the request: its body is read once, as it arrives");
-      },
-    },
-  });
 }

@@ -1,17 +1,19 @@
 /** One WebSocket connection. */
 
-import type { Cooks } from "../operator/cooks.ts";
 import { MESSAGE_COST } from "./deno.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Settings } from "./limits.ts";
 import { type Message, Outbox } from "./outbox.ts";
-import type { WebServerParameters } from "../operator/parameters.ts";
+import { Queue } from "./queue.ts";
 
 /** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before, and no event comes (L1). */
 const OPEN_LOOKS = 3;
 /** Milliseconds for a peer to answer a close, unless `idleTimeout` is less: if it never does, no event comes (W3). */
 const CLOSE_TIMEOUT = 5_000;
-/** RFC 6455, section 7.4.1: a connection that ended without a close. */
+/** RFC 6455, section 7.4.1: the code for a connection that ended without a close. */
 const ABNORMAL = 1006;
 /** Codes that may be sent (RFC 6455, section 7.4.1). */
+const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
 const MESSAGE_TOO_BIG = 1009;
 
@@ -24,26 +26,41 @@ interface End {
   readonly reason: string;
 }
 
-/** What a connection tells the set it is in. */
+/**
+ * What is going on, with what belongs to it. `open` and `closing` become `closed` exactly once, which reports the close;
+ * `connecting` may become `closed` without a report.
+ */
+type State =
+  /** The handshake is answered. `looks` counts the looks at it. */
+  | { readonly is: "connecting"; looks: number }
+  | { readonly is: "open" }
+  /** We have sent a close. `since` is the first look after that, in milliseconds as `check()` counts them. */
+  | { readonly is: "closing"; readonly end: End; since: number | undefined }
+  | { readonly is: "closed" };
+
+const OPEN: State = { is: "open" };
+const CLOSED: State = { is: "closed" };
+
+/** What a connection tells the set that it is in. */
 export interface Membership {
-  /** It is open. False: the set takes no more. A Promise: when whoever had its address before has been reported closed. */
+  /** It is open. False: the set takes no more. A Promise: when the close of the client that had its address before is handled. */
   opened(connection: Connection): boolean | Promise<void>;
-  /** Nothing comes from it any more. */
+  /** It is closed. */
   closed(connection: Connection): void;
-  /** Its last callback has settled. */
+  /** Its last event is handled. */
   done(connection: Connection): void;
-  /** Deno has let go of it. */
+  /** Deno has let go of its socket. */
   gone(connection: Connection): void;
 }
 
-/** What a connection has in common with others. */
+/** What the connections of a set share. */
 export interface Shared {
-  readonly cooks: Cooks;
-  readonly parameters: () => WebServerParameters;
+  readonly hooks: Hooks;
+  readonly settings: Settings;
   readonly set: Membership;
 }
 
-/** One connection. Its callbacks run one at a time and in order, open first and close last. */
+/** One connection. Its events are handled one at a time and in order, open first and close last. */
 export class Connection implements EventListenerObject {
   readonly client: string;
   /** The path and query it connected to. */
@@ -52,20 +69,11 @@ export class Connection implements EventListenerObject {
   opened = 0;
   readonly #socket: WebSocket;
   readonly #shared: Shared;
-  #state: "connecting" | "open" | "closed" = "connecting";
-  /** The close that we have sent. */
-  #ours: End | undefined;
-  /** Deno has let go; after a time-out it says so twice (W5). */
-  #gone = false;
-  /** What waits for an async callback to settle; undefined while none runs. */
-  #waiting: (() => unknown)[] | undefined;
-  /** Bytes of it. */
-  #waitingSize = 0;
+  readonly #queue = new Queue();
   readonly #outbox: Outbox;
-  /** How often it was looked at while it was connecting. */
-  #looks = 0;
-  /** When our close was sent, as far as the looks tell, in milliseconds as `check()` counts them. */
-  #closing: number | undefined;
+  #state: State = { is: "connecting", looks: 0 };
+  /** Deno has let go of the socket, which may be before or after the close; after a time-out it says so twice (W5). */
+  #gone = false;
 
   constructor(socket: WebSocket, client: string, uri: string, shared: Shared) {
     this.client = client;
@@ -73,7 +81,7 @@ export class Connection implements EventListenerObject {
     this.#socket = socket;
     this.#outbox = new Outbox(socket);
     this.#shared = shared;
-    // Listening itself, a connection has no four functions of its own: of idle ones, there are many.
+    // One listener object in place of four closures saves memory on thousands of idle connections.
     for (const type of EVENTS) socket.addEventListener(type, this);
   }
 
@@ -85,15 +93,15 @@ export class Connection implements EventListenerObject {
       case "open":
         return this.#open();
       case "close": {
-        // Where we closed first, our code counts. What was not closed but broke, or fell silent, is not clean.
+        // What broke or fell silent is not clean, whatever its code.
         const { code, reason, wasClean } = event as CloseEvent;
-        this.finish(this.#ours ?? { code: wasClean ? code : ABNORMAL, reason });
+        this.#finish({ code: wasClean ? code : ABNORMAL, reason });
         return this.#letGo();
       }
       case "error":
         // A close event follows, unless there never was a socket.
         event.preventDefault();
-        if (this.#state === "connecting") this.#letGo();
+        if (this.#state.is === "connecting") this.#letGo();
     }
   }
 
@@ -102,128 +110,115 @@ export class Connection implements EventListenerObject {
     return this.#outbox.bytes;
   }
 
-  /** False if the connection is closed or closing, or too much waits to be sent to it. */
+  /** False if the connection is not open, or too much waits to be sent to it. */
   send(data: Message): boolean {
-    if (this.#ours || this.#state !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
-    const { maxBufferedAmount } = this.#shared.parameters();
-    if (this.#outbox.send(data, maxBufferedAmount)) return true;
-    this.#shared.cooks.warn(
+    if (this.#state.is !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
+    const { hooks, settings } = this.#shared;
+    if (this.#outbox.send(data, settings.limits.maxBufferedAmount)) return true;
+    hooks.warn(
       "unsent",
       `${this.client} does not take its messages, so further ones are dropped: see parameter "maxBufferedAmount"`,
     );
     return false;
   }
 
+  /** Closes the connection. The close is reported when the peer answers it, or in `CLOSE_TIMEOUT`. */
   close(code: number, reason: string): void {
-    if (this.#ours || this.#state !== "open") return;
-    this.#ours = { code, reason };
+    if (this.#state.is !== "open") return;
+    this.#state = { is: "closing", end: { code, reason }, since: undefined };
     this.#socket.close(code, reason);
   }
 
-  /** Reports the close: once, if it was ever open, and behind what is still to be handled. */
-  finish({ code, reason }: End = this.#ours ?? { code: ABNORMAL, reason: "" }): void {
-    if (this.#state !== "open") return;
-    const { cooks, set } = this.#shared;
-    this.#state = "closed";
-    set.closed(this);
-    this.#run(() => {
-      const result = cooks.run("onWebSocketClose", [this.client, code, reason]);
-      if (result instanceof Promise) return result.then(() => set.done(this));
-      set.done(this);
-      return undefined;
-    });
+  /** Takes the peer for gone: reports the close now, behind the events that wait. */
+  abort(): void {
+    this.#finish({ code: ABNORMAL, reason: "" });
   }
 
-  /** Gives up a peer that does not do what it should, as far as that can be told now. */
+  /** Drops a peer that does not do what it should, as far as that can be told now. */
   check(now: number): void {
-    const idleTimeout = this.#shared.parameters().idleTimeout * 1000;
-    if (this.#state === "connecting") {
-      if (++this.#looks >= OPEN_LOOKS) this.forget();
-    } else if (this.#state === "open" && this.#ours) {
-      this.#closing ??= now;
-      if (now - this.#closing >= Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT)) this.finish();
-    } else if (this.#state === "open" && this.#outbox.isStuck(now, idleTimeout)) {
-      this.finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
-      // Deno cannot drop it; it lets go when the peer leaves (W4).
-      this.#socket.close();
+    const state = this.#state;
+    const idleTimeout = this.#shared.settings.limits.idleTimeout * 1000;
+    switch (state.is) {
+      case "connecting":
+        if (++state.looks >= OPEN_LOOKS) this.forget();
+        break;
+      case "closing":
+        state.since ??= now;
+        if (now - state.since >= Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT)) this.abort();
+        break;
+      case "open":
+        if (!this.#outbox.isStuck(now, idleTimeout)) break;
+        this.#finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
+        // Deno cannot drop it; it lets go when the peer leaves (W4).
+        this.#socket.close();
     }
   }
 
-  /** Takes a client that has not come to a socket for gone. */
+  /** Takes a client that never opened its socket for gone. */
   forget(): void {
-    if (this.#state !== "connecting") return;
-    this.#state = "closed";
+    if (this.#state.is !== "connecting") return;
+    this.#state = CLOSED;
     this.#letGo();
   }
 
-  /** Leaves what waits to be handled, but for the close. */
-  abandon(): void {
-    if (this.#waiting) this.#waiting = this.#state === "closed" ? this.#waiting.slice(-1) : [];
+  /** Drops the events that wait, except the close. */
+  dropEvents(): void {
+    this.#queue.drop(this.#state.is === "closed" ? 1 : 0);
   }
 
   #open(): void {
-    if (this.#state !== "connecting") return this.#socket.close(1001);
+    if (this.#state.is !== "connecting") return this.#socket.close(GOING_AWAY);
     const before = this.#shared.set.opened(this);
     if (before === false) {
-      this.#state = "closed";
-      return this.#socket.close(1001);
+      this.#state = CLOSED;
+      return this.#socket.close(GOING_AWAY);
     }
-    this.#state = "open";
+    this.#state = OPEN;
     this.opened = Date.now();
-    if (before instanceof Promise) this.#run(() => before);
-    this.#run(() => this.#shared.cooks.run("onWebSocketOpen", [this.client, this.uri]));
+    if (before instanceof Promise) this.#queue.run(() => before);
+    this.#queue.run(() => this.#shared.hooks.open(this.client, this.uri));
   }
 
   #receive(data: string | ArrayBuffer): void {
-    if (this.#state !== "open" || this.#ours) return;
-    const { cooks, parameters } = this.#shared;
-    const { maxMessageSize, maxBufferedAmount } = parameters();
+    if (this.#state.is !== "open") return;
+    const { hooks, settings } = this.#shared;
+    const { maxMessageSize, maxBufferedAmount } = settings.limits;
     const size = typeof data === "string" ? sizeOf(data, maxMessageSize) : data.byteLength;
     if (size > maxMessageSize) {
       return this.close(MESSAGE_TOO_BIG, `Messages are of ${maxMessageSize} bytes at most`);
     }
     const cost = size + MESSAGE_COST;
-    if (this.#waiting) {
-      this.#waitingSize += cost;
-      // One message of any size may wait while another is handled.
-      if (this.#waitingSize > Math.max(maxBufferedAmount, maxMessageSize + MESSAGE_COST)) {
-        cooks.warn(
-          "unhandled",
-          `${this.client} is closed, since its messages come faster than they are handled: see parameter "maxBufferedAmount"`,
-        );
-        return this.close(POLICY_VIOLATION, "Messages come faster than they are handled");
-      }
+    // One message of any size may wait while another is handled.
+    const limit = Math.max(maxBufferedAmount, maxMessageSize + MESSAGE_COST);
+    if (this.#queue.isBusy && !this.#queue.hasRoomFor(cost, limit)) {
+      hooks.warn(
+        "unhandled",
+        `${this.client} is closed, since its messages come faster than they are handled: see parameter "maxBufferedAmount"`,
+      );
+      return this.close(POLICY_VIOLATION, "Messages come faster than they are handled");
     }
-    this.#run(
+    this.#queue.run(
       typeof data === "string"
-        ? () => cooks.run("onWebSocketReceiveText", [this.client, data])
-        : () => cooks.run("onWebSocketReceiveBinary", [this.client, new Uint8Array(data)]),
+        ? () => hooks.text(this.client, data)
+        : () => hooks.binary(this.client, new Uint8Array(data)),
       cost,
     );
   }
 
-  #run(task: () => unknown, size = 0): void {
-    if (this.#waiting) {
-      this.#waiting.push(
-        size === 0 ? task : () => {
-          this.#waitingSize -= size;
-          return task();
-        },
-      );
-      return;
-    }
-    const result = task();
-    if (result instanceof Promise) {
-      this.#waiting = [];
-      void this.#drain(result);
-    }
-  }
-
-  async #drain(first: Promise<unknown>): Promise<void> {
-    await first;
-    for (let task = this.#waiting?.shift(); task; task = this.#waiting?.shift()) await task();
-    this.#waiting = undefined;
-    this.#waitingSize = 0;
+  /** Reports the close, once, if the connection was ever open. If we closed first, our code and reason count. */
+  #finish(end: End): void {
+    const state = this.#state;
+    if (state.is !== "open" && state.is !== "closing") return;
+    const { hooks, set } = this.#shared;
+    const { code, reason } = state.is === "closing" ? state.end : end;
+    this.#state = CLOSED;
+    set.closed(this);
+    this.#queue.run(() => {
+      const result = hooks.close(this.client, code, reason);
+      if (result instanceof Promise) return result.then(() => set.done(this));
+      set.done(this);
+      return undefined;
+    });
   }
 
   #letGo(): void {
@@ -233,7 +228,7 @@ export class Connection implements EventListenerObject {
   }
 }
 
-/** The bytes of a text, counted only where its length leaves a doubt. */
+/** The bytes of a text; encoded to count them only if its length leaves a doubt. */
 function sizeOf(text: string, limit: number): number {
   return text.length * 3 <= limit || text.length > limit ? text.length : new TextEncoder().encode(text).length;
 }

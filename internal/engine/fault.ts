@@ -1,4 +1,4 @@
-/** Errors that are the client's fault: if a callback lets one pass, the answer has its status, and no error is counted. */
+/** Statuses for what goes wrong: through the fault of a client, or of whoever was to answer. */
 
 /** A status for what a client did wrong, or for what it asks too much of. */
 export type FaultStatus = 400 | 408 | 413 | 503;
@@ -10,9 +10,14 @@ export interface Fault {
   readonly detail: string;
 }
 
+/** The status to answer with, since there is no answer. */
+export class Failure {
+  constructor(readonly status: FaultStatus | 500, readonly detail?: string) {}
+}
+
 const faults = new WeakMap<object, Fault>();
 
-/** Marks an error as the client's fault. */
+/** Marks an error as the client's fault: if nobody catches it, the answer has its status, and no error is counted. */
 export function blame<Kind extends Error>(error: Kind, status: FaultStatus, detail = error.message): Kind {
   faults.set(error, { status, detail });
   return error;

@@ -1,8 +1,7 @@
-/** The WebSocket handshake: what must be right about the request, and what a callback puts onto the answer. */
+/** The WebSocket handshake: what must be right about the request, and which headers its answer may have. */
 
-import type { ResponseDictionary } from "../../callbacks.ts";
+import { refusal } from "./answer.ts";
 import { hasItem, isToken, items } from "./header_values.ts";
-import { headersOf, refusal } from "../operator/response.ts";
 
 /** Whether an `Upgrade` header asks for a WebSocket; other protocols are not spoken, and HTTP goes on. */
 export function asksForWebSocket(upgrade: string): boolean {
@@ -36,7 +35,8 @@ export function preferredProtocol({ headers }: Request): string | undefined {
   return items(headers.get(PROTOCOL))[0];
 }
 
-const PROTOCOL = "sec-websocket-protocol";
+/** The header of the sub-protocol. */
+export const PROTOCOL = "sec-websocket-protocol";
 
 /** Headers that make the handshake, or that an answer without a body cannot have. */
 const OWN = [
@@ -49,12 +49,11 @@ const OWN = [
 ];
 
 /**
- * The headers that a callback wants on the answer to a handshake it accepts.
+ * Checks the headers to accept a handshake with.
  *
- * @throws {TypeError} If one cannot be sent, or the sub-protocol was not offered
+ * @throws {TypeError} If one is not to be set, or the sub-protocol was not offered
  */
-export function acceptanceHeaders(response: Partial<ResponseDictionary>, { headers: asked }: Request): Headers {
-  const headers = headersOf(response);
+export function checkAcceptance(headers: Headers, { headers: asked }: Request): void {
   for (const name of OWN) {
     if (headers.has(name)) {
       throw new TypeError(`Cannot accept the WebSocket: the header "${name}" is not for a callback to set`);
@@ -67,5 +66,4 @@ export function acceptanceHeaders(response: Partial<ResponseDictionary>, { heade
       `Cannot accept the WebSocket: the client does not offer the sub-protocol "${protocol}", but ${offered ?? "none"}`,
     );
   }
-  return headers;
 }

@@ -1,4 +1,6 @@
-/** Parsing the values of request headers. A client writes them, so each function takes linear time on any text. */
+/** Parsing and checking the values of headers. Clients write some of them, so each function takes linear time on any text. */
+
+import { UNSENDABLE } from "./deno.ts";
 
 /** A token (RFC 9110, section 5.6.2): the name of a header, a protocol, a transfer coding. */
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
@@ -44,4 +46,16 @@ export function numberIn(value: string): number {
   if (!/^\d+$/.test(first!) || others.some((other) => other !== first)) return NaN;
   const number = Number(first);
   return Number.isSafeInteger(number) ? number : NaN;
+}
+
+/**
+ * Checks the value of a header, as `Headers` holds it.
+ *
+ * @throws {TypeError} If it cannot be sent
+ */
+export function checkValue(name: string, value: string): string {
+  if (UNSENDABLE.test(value)) {
+    throw new TypeError(`Cannot send the header "${name}": its value has a control character, such as a line break`);
+  }
+  return value;
 }

@@ -1,10 +1,10 @@
-/** Which web pages may do what changes something: the parameter `origins`. */
+/** Which web pages may do what changes something: the limit `origins`. */
 
 import { isLoopback } from "./address.ts";
-import type { Cooks } from "../operator/cooks.ts";
 import { headerOf } from "./deno.ts";
-import type { WebServerParameters } from "../operator/parameters.ts";
-import { authorityOf } from "../operator/request.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Limits } from "./limits.ts";
+import { authorityOf } from "./target.ts";
 
 /** The origin of an app that shows its pages from files, as Electron, Cordova and libraries of microcontrollers do. No web page has it. */
 const FILE = "file://";
@@ -40,12 +40,12 @@ function isSame(origin: string, authority: string, secure: boolean): boolean {
 /**
  * Why a request is refused, for a person at the other end, or undefined if it may go on.
  *
- * @param cooks Warns the person at this end
+ * @param hooks Get a warning for the person at this end
  */
 export function originObjection(
   request: Request,
-  { origins, secure }: WebServerParameters,
-  cooks: Cooks,
+  { origins, secure }: Limits,
+  hooks: Hooks,
 ): string | undefined {
   const origin = headerOf(request, "origin");
   // Without one it does not come from a web page.
@@ -55,7 +55,7 @@ export function originObjection(
   if (list.includes("same") && isSame(origin, authorityOf(request) ?? "", secure)) return undefined;
   const page = `A web page of ${canonicalOrigin(origin) === origin ? `"${origin}"` : "a malformed origin"}`;
   const remedy = remedyFor(origin, list);
-  cooks.warn("origin", `${page} is refused: ${remedy}`);
+  hooks.warn("origin", `${page} is refused: ${remedy}`);
   return `${page} is not admitted: ${remedy}`;
 }
 

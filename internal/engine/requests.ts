@@ -1,52 +1,45 @@
-/** The way of an HTTP request: its body, its callback, its answer. */
+/** The way of an HTTP request: its body, the hook that answers it, the answer. */
 
-import { faultOf } from "./fault.ts";
-import { BodyMemory, bound, RequestBody } from "./body.ts";
-import { type Cooks, Failure } from "../operator/cooks.ts";
+import { isLasting, refusalOf } from "./answer.ts";
+import { Bodies } from "./bodies.ts";
+import { RequestBody } from "./body.ts";
+import { bound } from "./bounded_request.ts";
+import type { Exchange } from "./exchange.ts";
+import { Failure, faultOf } from "./fault.ts";
+import type { Answer, Hooks } from "./hooks.ts";
+import type { Settings } from "./limits.ts";
 import { originObjection } from "./origin.ts";
-import type { WebServerParameters } from "../operator/parameters.ts";
-import { type RequestContext, requestDictionary } from "../operator/request.ts";
-import { isLasting, refusalOf, responseDictionary, toResponse } from "../operator/response.ts";
+import type { Engine } from "./run.ts";
 import { Sendings } from "./sending.ts";
 
-const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
 const STALLED = 'A client read nothing of its answer, so the answer is dropped: see parameter "idleTimeout"';
-/** Methods that web pages of other origins may send: they change nothing (RFC 9110, section 9.2.1). */
+/** Methods that web pages of other origins may use: they change nothing (RFC 9110, section 9.2.1). */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
-type Answer = Response | Promise<Response>;
-
-/** A request on its way. */
-interface Exchange {
-  readonly request: Request;
-  readonly info: Deno.ServeHandlerInfo | undefined;
-  readonly context: RequestContext;
-  /** Absent if there can be none. */
-  readonly body?: RequestBody;
-}
+type Sent = Response | Promise<Response>;
 
 /** Answers requests, and knows how many answers are under way. */
 export class Requests {
   readonly sendings: Sendings;
-  readonly #cooks: Cooks;
-  readonly #parameters: () => WebServerParameters;
-  readonly #memory = new BodyMemory();
+  readonly #hooks: Hooks;
+  readonly #settings: Settings;
+  readonly #bodies: Bodies;
   /** Answers that are awaited, or not yet taken by Deno. */
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
-  #isOver = false;
 
-  constructor(cooks: Cooks, parameters: () => WebServerParameters) {
-    this.#cooks = cooks;
-    this.#parameters = parameters;
-    this.sendings = new Sendings(() => parameters().idleTimeout, () => cooks.warn("stalled", STALLED));
+  constructor({ hooks, settings, deadlines }: Engine) {
+    this.#hooks = hooks;
+    this.#settings = settings;
+    this.#bodies = new Bodies(settings, deadlines);
+    this.sendings = new Sendings(settings, () => hooks.warn("stalled", STALLED));
   }
 
-  /** The answer to a request. A promise only if there is a body to receive or the callback returns one. */
-  answer(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
-    const { method } = request;
-    if (method !== "GET" && method !== "HEAD") return this.#answerWithBody(request, info, context);
-    return this.#counted(this.#respond({ request, info, context }), info);
+  /** The answer to a request. A promise only if there is a body to receive or the hook returns one. */
+  answer(exchange: Exchange): Sent {
+    const { method } = exchange.request;
+    if (method !== "GET" && method !== "HEAD") return this.#answerWithBody(exchange);
+    return this.#counted(this.#respond(exchange), exchange);
   }
 
   /** Resolves when no answer is under way. */
@@ -56,52 +49,40 @@ export class Requests {
 
   /** Abandons what is under way: no body is read any further. */
   abandon(): void {
-    this.#isOver = true;
-  }
-
-  #answerWithBody(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): Answer {
-    const body = this.#bodyOf(request, info, context);
-    const exchange = { request, info, context, body };
-    const refused = this.#refused(request, body);
-    if (refused) {
-      if (info) this.#count(info.completed);
-      return refused;
-    }
-    if (this.#parameters().body === "buffer") {
-      if (body.isEmpty) return this.#counted(this.#respond({ request, info, context }), info);
-      return this.track(this.#receive(exchange), info);
-    }
-    // Also a body of length 0: over HTTP/2 its end may be missing, or data may come all the same.
-    bound(request, body);
-    return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), info);
-  }
-
-  #bodyOf(request: Request, info: Deno.ServeHandlerInfo | undefined, context: RequestContext): RequestBody {
-    return new RequestBody(request, {
-      memory: this.#memory,
-      deadlines: this.#cooks.deadlines,
-      limits: this.#parameters,
-      stopped: context.stopped,
-      isOver: () => this.#isOver,
-      info,
-    });
+    this.#bodies.areOver = true;
   }
 
   /** An answer to a request whose body is not taken. Unread, it would end the connection with the requests behind it. */
-  leaveBody(
-    request: Request,
-    info: Deno.ServeHandlerInfo | undefined,
-    context: RequestContext,
-    answer: Response,
-  ): Answer {
-    if (info) this.#count(info.completed);
-    return this.#bodyOf(request, info, context).refuse(answer.status, undefined, answer);
+  leaveBody(exchange: Exchange, answer: Response): Sent {
+    this.#countAnswer(exchange);
+    return this.#bodyOf(exchange).refuse(answer);
+  }
+
+  #answerWithBody(exchange: Exchange): Sent {
+    const body = exchange.body = this.#bodyOf(exchange);
+    const refused = this.#refused(exchange, body);
+    if (refused) {
+      this.#countAnswer(exchange);
+      return refused;
+    }
+    if (this.#settings.limits.body === "buffer") {
+      if (!body.isEmpty) return this.#answerToWhole(exchange, body);
+      exchange.body = undefined;
+      return this.#counted(this.#respond(exchange), exchange);
+    }
+    // Also a body of length 0: over HTTP/2 its end may be missing, or data may come all the same.
+    bound(exchange.request, body);
+    return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), exchange.info);
+  }
+
+  #bodyOf({ request, info, context }: Exchange): RequestBody {
+    return new RequestBody(request, info, context.stopped, this.#bodies);
   }
 
   /** The refusal of a request by what is known of it before its body has arrived. */
-  #refused(request: Request, body: RequestBody): Answer | undefined {
+  #refused({ request }: Exchange, body: RequestBody): Sent | undefined {
     if (!SAFE.includes(request.method)) {
-      const detail = originObjection(request, this.#parameters(), this.#cooks);
+      const detail = originObjection(request, this.#settings.limits, this.#hooks);
       if (detail !== undefined) return body.refuse(403, detail);
     }
     if (body.isCoded) return body.refuse(501, "The only transfer coding is chunked");
@@ -109,56 +90,49 @@ export class Requests {
     return fault && body.refuse(fault.status, fault.detail);
   }
 
-  async #receive(exchange: Exchange & { readonly body: RequestBody }): Promise<Response> {
-    const { body } = exchange;
-    let data;
+  /** The answer to a request whose body is received first. */
+  #answerToWhole(exchange: Exchange, body: RequestBody): Sent {
     try {
-      data = await body.bytes();
+      exchange.data = body.takeArrived();
     } catch (error) {
-      const fault = faultOf(error);
-      if (fault === undefined) throw error;
-      return await body.refuse(fault.status, fault.detail);
+      this.#countAnswer(exchange);
+      return refusalFor(error, body);
+    }
+    if (exchange.data === undefined) return this.track(this.#receive(exchange, body), exchange.info);
+    const answer = this.#respond(exchange);
+    if (answer instanceof Promise) return this.track(answer.finally(() => body.release()), exchange.info);
+    body.release();
+    return this.#counted(answer, exchange);
+  }
+
+  async #receive(exchange: Exchange, body: RequestBody): Promise<Response> {
+    try {
+      exchange.data = await body.bytes();
+    } catch (error) {
+      return await refusalFor(error, body);
     }
     try {
-      return await this.#respond(exchange, data);
+      return await this.#respond(exchange);
     } finally {
       body.release();
     }
   }
 
-  #respond(exchange: Exchange, data?: Uint8Array<ArrayBuffer>): Answer {
-    const { request, info, context, body } = exchange;
-    const dictionary = requestDictionary(request, info, context, body, data);
-    const result = this.#cooks.run("onHTTPRequest", [dictionary, responseDictionary()], body?.progress);
-    return result instanceof Promise
-      ? result.then((settled) => this.#finish(settled, exchange))
-      : this.#finish(result, exchange);
+  #respond(exchange: Exchange): Sent {
+    const answer = this.#hooks.request(exchange);
+    return answer instanceof Promise
+      ? answer.then((settled) => this.#finish(settled, exchange))
+      : this.#finish(answer, exchange);
   }
 
-  #finish(result: unknown, { request, context, body }: Exchange): Answer {
-    if (result instanceof Failure && body) return body.refuse(result.status, result.detail);
-    const answer = this.#answerOf(result, request);
-    if (context.clearText?.suspects) context.clearText.answered(request, answer.status);
-    return answer;
+  #finish(answer: Answer, { request, body }: Exchange): Sent {
+    if (!(answer instanceof Failure)) return answer;
+    return body ? body.refuse(answer.status, answer.detail) : refusalOf(request, answer.status, answer.detail);
   }
 
-  #answerOf(result: unknown, request: Request): Response {
-    if (result instanceof Failure) return refusalOf(request, result.status, result.detail);
-    if (result === undefined) {
-      if (this.#cooks.has("onHTTPRequest")) this.#cooks.warn("nothing", NOTHING);
-      return refusalOf(request, 404);
-    }
-    try {
-      return toResponse(result, request, this.sendings);
-    } catch (error) {
-      this.#cooks.report(error, "onHTTPRequest");
-      return refusalOf(request, 500);
-    }
-  }
-
-  #counted(answer: Answer, info: Deno.ServeHandlerInfo | undefined): Answer {
-    if (answer instanceof Promise) return this.track(answer, info);
-    if (info && isLasting(answer)) this.#count(info.completed);
+  #counted(answer: Sent, exchange: Exchange): Sent {
+    if (answer instanceof Promise) return this.track(answer, exchange.info);
+    if (isLasting(answer)) this.#countAnswer(exchange);
     return answer;
   }
 
@@ -166,6 +140,10 @@ export class Requests {
   track(answer: Promise<Response>, info?: Deno.ServeHandlerInfo): Promise<Response> {
     this.#count(info?.completed ?? answer);
     return answer;
+  }
+
+  #countAnswer({ info }: Exchange): void {
+    if (info) this.#count(info.completed);
   }
 
   #count(completed: Promise<unknown>): void {
@@ -176,4 +154,11 @@ export class Requests {
   readonly #settle = () => {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   };
+}
+
+/** The refusal for a body that is not taken. */
+function refusalFor(error: unknown, body: RequestBody): Sent {
+  const fault = faultOf(error);
+  if (fault === undefined) throw error;
+  return body.refuse(fault.status, fault.detail);
 }

@@ -1,73 +1,72 @@
 /** One run of the server, from a start to a stop: its requests, its WebSockets, and how both end. */
 
-import { type Address, canonicalIP } from "./address.ts";
-import { faultOf } from "./fault.ts";
-import { CLEAR_TEXT, ClearText } from "../operator/clear_text.ts";
-import type { Cooks } from "../operator/cooks.ts";
+import type { Address } from "./address.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { ANSWER_TURNS, headerOf, turns } from "./deno.ts";
+import { type Context, Exchange } from "./exchange.ts";
+import { faultOf } from "./fault.ts";
 import { asksForWebSocket } from "./handshake.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Settings } from "./limits.ts";
+import { TrustedProxies } from "./proxies.ts";
+import { refusal, refusalOf } from "./answer.ts";
 import { Requests } from "./requests.ts";
-import type { WebServerParameters } from "../operator/parameters.ts";
-import type { RequestContext } from "../operator/request.ts";
-import { refusal, refusalOf } from "../operator/response.ts";
 import { type Slots, WebSockets } from "./sockets.ts";
 import { within } from "./within.ts";
 
-/** What the runs of a server have in common. */
-export interface Operator {
-  readonly cooks: Cooks;
+/** What the runs of one server share. */
+export interface Engine {
+  readonly hooks: Hooks;
+  readonly settings: Settings;
+  /** Of bodies, and of what hooks do. */
+  readonly deadlines: Deadlines;
   readonly slots: Slots;
-  parameters(): WebServerParameters;
 }
 
 /** One run. */
 export class Run {
   readonly sockets: WebSockets;
   readonly #requests: Requests;
-  readonly #operator: Operator;
+  readonly #engine: Engine;
   readonly #stopped = new AbortController();
   #ended = false;
-  #context: RequestContext;
+  #context: Context;
 
-  /**
-   * @param listening Where it listens, as far as that is known
-   * @param secure Whether what comes is encrypted
-   */
-  constructor(operator: Operator, listening: Address | undefined, secure: boolean) {
-    const { cooks, slots, parameters } = operator;
-    this.#operator = operator;
-    this.#requests = new Requests(cooks, parameters);
-    this.sockets = new WebSockets(cooks, parameters, slots, this.#requests.sendings);
+  /** @param listening Where it listens, as far as that is known */
+  constructor(engine: Engine, listening: Address | undefined) {
+    this.#engine = engine;
+    this.#requests = new Requests(engine);
+    this.sockets = new WebSockets(engine);
     this.#context = {
       listening,
-      trustedProxies: new Set(),
+      proxies: undefined,
       stopped: this.#stopped.signal,
-      clearText: secure ? undefined : new ClearText(() => cooks.warn("clear text", CLEAR_TEXT)),
+      sendings: this.#requests.sendings,
     };
     this.configure();
   }
 
-  /** Takes what has changed in the parameters and is not read from them each time. */
+  /** Works out again what is derived from the limits. */
   configure(): void {
-    const { trustedProxies } = this.#operator.parameters();
-    this.#context = { ...this.#context, trustedProxies: new Set(trustedProxies.map((proxy) => canonicalIP(proxy)!)) };
+    const { trustedProxies } = this.#engine.settings.limits;
+    const proxies = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
+    this.#context = { ...this.#context, proxies };
   }
 
   /** Answers a request. */
   fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
     if (this.#ended) return refusalOf(request, 503, "The server stops", { connection: "close" });
+    const exchange = new Exchange(request, info, this.#context);
     const upgrade = headerOf(request, "upgrade");
-    if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(request, info);
-    return this.#requests.answer(request, info, this.#context);
+    if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(exchange);
+    return this.#requests.answer(exchange);
   }
 
-  #accept(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
+  #accept(exchange: Exchange): Response | Promise<Response> {
     try {
-      const answer = this.sockets.accept(request, info, this.#context);
-      if (request.method !== "GET" && answer instanceof Response) {
-        return this.#requests.leaveBody(request, info, this.#context, answer);
-      }
-      return answer instanceof Promise ? this.#requests.track(answer) : answer;
+      const answer = this.sockets.accept(exchange);
+      if (answer instanceof Promise) return this.#requests.track(answer);
+      return exchange.request.method === "GET" ? answer : this.#requests.leaveBody(exchange, answer);
     } catch (error) {
       const fault = faultOf(error);
       if (fault) return refusal(fault.status, fault.detail);
@@ -76,10 +75,10 @@ export class Run {
   }
 
   /**
-   * Takes no more, and ends what is under way: WebSockets by a close, event streams by their end, other answers in the time that
+   * Takes no more requests, and ends what is under way: WebSockets by a close, event streams by their end, other answers in the time that
    * they need.
    *
-   * @param milliseconds To wait for that; what has not ended then is given up
+   * @param milliseconds To wait for that; what has not ended then is dropped
    */
   async end(milliseconds: number): Promise<void> {
     this.#ended = true;
@@ -89,7 +88,7 @@ export class Run {
     // A callback that loads a built-in module is interrupted by what awaits something: its answer has yet to be counted.
     await turns();
     await within(milliseconds, Promise.all([closed, this.#requests.idle()]));
-    this.#operator.cooks.deadlines.giveUpAll();
+    this.#engine.deadlines.giveUpAll();
     this.#requests.abandon();
     this.sockets.abandon();
     // An answer that was just given takes one turn to be completed, and the rest of a refused body is let go after it.

@@ -1,5 +1,7 @@
 /** Bodies of answers on their way out, piece by piece: a client that takes nothing is dropped, and a stop can end what has no end. */
 
+import type { Settings } from "./limits.ts";
+
 /**
  * Bytes of a piece. Smaller pieces cost throughput, and of larger ones more waits for each client that is slow.
  */
@@ -49,19 +51,16 @@ export class Stalled extends Error {
 
 /** The bodies that one run sends. */
 export class Sendings {
-  readonly #idleTimeout: () => number;
+  readonly #settings: Settings;
   readonly #stalled: () => void;
   readonly #all = new Set<Sending>();
   /** Those that have no end of their own. */
   readonly #endless = new Set<Sending>();
   #checks: ReturnType<typeof setInterval> | undefined;
 
-  /**
-   * @param idleTimeout Seconds without progress after which a client is dropped; 0 is never
-   * @param stalled Called for each such client
-   */
-  constructor(idleTimeout: () => number, stalled: () => void) {
-    this.#idleTimeout = idleTimeout;
+  /** @param stalled Called for each client that is dropped, since it made no progress for `idleTimeout` */
+  constructor(settings: Settings, stalled: () => void) {
+    this.#settings = settings;
     this.#stalled = stalled;
   }
 
@@ -207,7 +206,7 @@ export class Sendings {
   }
 
   #check(): void {
-    const idleTimeout = this.#idleTimeout() * 1000;
+    const idleTimeout = this.#settings.limits.idleTimeout * 1000;
     for (const sending of this.#all) {
       // By looks and not by a clock: while a callback blocks the process, no client can take anything.
       if (idleTimeout === 0 || sending.looks === undefined || ++sending.looks * CHECK_INTERVAL <= idleTimeout) continue;

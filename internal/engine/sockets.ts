@@ -1,27 +1,23 @@
 /** WebSockets: taking them, and the set of them. */
 
-import type { ResponseDictionary } from "../../callbacks.ts";
 import { formatAddress, isClientAddress } from "./address.ts";
+import { refusal } from "./answer.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
-import { type Cooks, Failure } from "../operator/cooks.ts";
 import { hasLeft, upgradeWebSocket } from "./deno.ts";
-import { clientAddressOf, peerOf } from "./client.ts";
-import { acceptanceHeaders, handshakeObjection, preferredProtocol } from "./handshake.ts";
+import type { Exchange } from "./exchange.ts";
+import { Failure } from "./fault.ts";
+import { handshakeObjection, preferredProtocol } from "./handshake.ts";
+import type { Decision, Hooks } from "./hooks.ts";
+import type { Settings } from "./limits.ts";
 import { originObjection } from "./origin.ts";
-import { isDictionary } from "../operator/header_fields.ts";
 import type { Message } from "./outbox.ts";
-import type { WebServerParameters } from "../operator/parameters.ts";
-import { type RequestContext, requestDictionary, targetOf } from "../operator/request.ts";
-import { cancel, refusal, responseDictionary, toResponse } from "../operator/response.ts";
-import type { Sendings } from "./sending.ts";
+import type { Engine } from "./run.ts";
 import { within } from "./within.ts";
 
 /** Milliseconds for a peer to answer the close of a server that stops: a phone that sleeps never does. */
 const CLOSE_TIMEOUT = 1_000;
 /** Milliseconds between two looks at the connections. */
 const CHECK_INTERVAL = 500;
-/** The reason phrase of 101. */
-const SWITCHING = "Switching Protocols";
 
 /** The connections that Deno holds, over all listeners of a server. */
 export interface Slots {
@@ -30,10 +26,9 @@ export interface Slots {
 
 /** The connections that came by one listener, by the address of their clients. */
 export class WebSockets {
-  readonly #cooks: Cooks;
-  readonly #parameters: () => WebServerParameters;
+  readonly #hooks: Hooks;
+  readonly #settings: Settings;
   readonly #slots: Slots;
-  readonly #sendings: Sendings;
   readonly #shared: Shared;
   /** Those that Deno holds. */
   readonly #held = new Set<Connection>();
@@ -47,12 +42,11 @@ export class WebSockets {
   #checks: ReturnType<typeof setInterval> | undefined;
   #looks = 0;
 
-  constructor(cooks: Cooks, parameters: () => WebServerParameters, slots: Slots, sendings: Sendings) {
-    this.#cooks = cooks;
-    this.#sendings = sendings;
-    this.#parameters = parameters;
+  constructor({ hooks, settings, slots }: Engine) {
+    this.#hooks = hooks;
+    this.#settings = settings;
     this.#slots = slots;
-    this.#shared = { cooks, parameters, set: this.#membership };
+    this.#shared = { hooks, settings, set: this.#membership };
   }
 
   get size(): number {
@@ -94,72 +88,38 @@ export class WebSockets {
    * The answer to a handshake. It takes some turns of the event loop: a client that is gone before Deno writes the 101 would leave a file
    * descriptor behind for good (L1). Nothing may fail once the request is upgraded (L3).
    */
-  accept(
-    request: Request,
-    info: Deno.ServeHandlerInfo | undefined,
-    context: RequestContext,
-  ): Response | Promise<Response> {
+  accept(exchange: Exchange): Response | Promise<Response> {
+    const { request } = exchange;
+    const { limits } = this.#settings;
     const refused = handshakeObjection(request);
     if (refused) return refused;
-    const parameters = this.#parameters();
-    const forbidden = originObjection(request, parameters, this.#cooks);
+    const forbidden = originObjection(request, limits, this.#hooks);
     if (forbidden !== undefined) return refusal(403, forbidden);
-    const { maxConnections } = parameters;
+    const { maxConnections } = limits;
     if (this.#slots.taken >= maxConnections) {
-      this.#cooks.warn(
+      this.#hooks.warn(
         "maxConnections",
         `A WebSocket is refused, since ${maxConnections} are open: see parameter "maxConnections"`,
       );
       return refusal(503, "Too many WebSockets are open");
     }
-    const peer = peerOf(info);
-    const handshake: Handshake = {
-      request,
-      context,
-      client: clientAddressOf(request, info, context.trustedProxies),
-      peer: peer ? formatAddress(peer.hostname, peer.port) : "",
-      uri: targetOf(request),
-      protocol: preferredProtocol(request),
-    };
-    const response: ResponseDictionary = {
-      ...responseDictionary(),
-      statusCode: 101,
-      statusReason: SWITCHING,
-    };
-    if (handshake.protocol !== undefined) response["Sec-WebSocket-Protocol"] = handshake.protocol;
-    if (!this.#cooks.has("onWebSocketRequest")) return this.#decide(response, handshake, response);
-    const { client } = handshake;
-    const dictionary = requestDictionary(request, info, context, undefined, undefined, client);
-    const result = this.#cooks.run("onWebSocketRequest", [dictionary, response]);
-    if (!(result instanceof Promise)) return this.#decide(result ?? response, handshake, response);
+    const handshake = handshakeOf(exchange);
+    const decision = this.#hooks.handshake(exchange, preferredProtocol(request));
+    if (!(decision instanceof Promise)) return this.#carryOut(decision, handshake);
     this.#slots.taken++;
-    return result.then((settled) => {
+    return decision.then((settled) => {
       this.#slots.taken--;
-      return this.#decide(settled ?? response, handshake, response);
+      return this.#carryOut(settled, handshake);
     });
   }
 
-  #decide(decision: unknown, handshake: Handshake, given: ResponseDictionary): Response | Promise<Response> {
-    const { request, context, protocol } = handshake;
+  #carryOut(decision: Decision, handshake: Handshake): Response | Promise<Response> {
     if (decision instanceof Failure) return refusal(decision.status, decision.detail);
-    try {
-      const accepted = !(decision instanceof Response) && (decision as ResponseDictionary).statusCode === 101;
-      context.clearText?.answered(request, accepted ? 101 : 400);
-      if (!accepted) return toResponse(refusalOf(decision, protocol), request, this.#sendings);
-      // What is beside an accepted handshake is not sent.
-      cancel(decision);
-      const headers = acceptanceHeaders(decision as ResponseDictionary, request);
-      // Another dictionary says nothing of the sub-protocol that was filled in.
-      if (decision !== given && protocol !== undefined && !headers.has(PROTOCOL)) headers.set(PROTOCOL, protocol);
-      return this.#upgrade(handshake, headers).catch((error) => {
-        this.#cooks.report(error, "onWebSocketRequest");
-        return refusal(500);
-      });
-    } catch (error) {
-      cancel(decision);
-      this.#cooks.report(error, "onWebSocketRequest");
+    if (decision instanceof Response) return decision;
+    return this.#upgrade(handshake, decision).catch((error) => {
+      this.#hooks.report(error, "handshake");
       return refusal(500);
-    }
+    });
   }
 
   async #upgrade({ request, client, peer, uri }: Handshake, headers: Headers): Promise<Response> {
@@ -168,7 +128,7 @@ export class WebSockets {
     this.#slots.taken--;
     if (left) return refusal(400, "The client has left");
     if (this.#closed) return refusal(503, "The server stops", { connection: "close" });
-    const { socket, response } = upgradeWebSocket(request, this.#parameters().idleTimeout);
+    const { socket, response } = upgradeWebSocket(request, this.#settings.limits.idleTimeout);
     for (const [name, value] of headers) response.headers.append(name, value);
     // Two proxies may forward the same address by the same port.
     const name = client !== peer && this.#open.has(client) ? peer : client;
@@ -199,7 +159,7 @@ export class WebSockets {
       if (this.#closed) return false;
       const { client } = connection;
       // The address is free again, so the client that had it is gone, though no close has come.
-      this.#open.get(client)?.finish();
+      this.#open.get(client)?.abort();
       this.#open.set(client, connection);
       const before = this.#lastFinishing.get(client);
       return before === undefined ? true : this.#finishing.get(before)!.promise;
@@ -236,7 +196,7 @@ export class WebSockets {
     if (!this.#empty) {
       const empty = new Promise<void>((resolve) => this.#whenEmpty = resolve);
       await within(CLOSE_TIMEOUT, empty);
-      for (const connection of [...this.#open.values()]) connection.finish();
+      for (const connection of [...this.#open.values()]) connection.abort();
       await empty;
     }
     this.#stopChecks();
@@ -245,34 +205,22 @@ export class WebSockets {
   /** The time is up: of what waits to be handled, only the closes are. */
   abandon(): void {
     this.#stopChecks();
-    for (const connection of [...this.#open.values()]) connection.finish();
-    for (const connection of this.#finishing.keys()) connection.abandon();
+    for (const connection of [...this.#open.values()]) connection.abort();
+    for (const connection of this.#finishing.keys()) connection.dropEvents();
     // The interval has stopped, so release them here.
     for (const connection of this.#held) connection.forget();
   }
 }
 
-/** What is known of a handshake: the request dies at the upgrade. */
+/** What has to be known of a handshake once its request is upgraded, which ends the request. */
 interface Handshake {
   readonly request: Request;
-  readonly context: RequestContext;
   readonly client: string;
   /** The address at the other end of the connection. */
   readonly peer: string;
   readonly uri: string;
-  /** The sub-protocol that is picked unless a callback picks another one. */
-  readonly protocol: string | undefined;
 }
 
-const PROTOCOL = "sec-websocket-protocol";
-
-/** A decision against a WebSocket, without what its dictionary said for it. */
-function refusalOf(decision: unknown, protocol: string | undefined): unknown {
-  if (!isDictionary(decision)) return decision;
-  const { "Sec-WebSocket-Protocol": picked, statusReason, ...others } = decision;
-  return {
-    ...others,
-    ...(picked !== protocol && { "Sec-WebSocket-Protocol": picked }),
-    ...(statusReason !== SWITCHING && { statusReason }),
-  };
+function handshakeOf({ request, client, peer, target }: Exchange): Handshake {
+  return { request, client, peer: peer ? formatAddress(peer.hostname, peer.port) : "", uri: target };
 }

@@ -2,16 +2,11 @@
 
 import type { Callbacks } from "../../callbacks.ts";
 import type { WebServer } from "../../server.ts";
-import { faultOf, type FaultStatus } from "../engine/fault.ts";
+import { Failure, faultOf } from "../engine/fault.ts";
 import { print, printable, Throttle } from "./console.ts";
 import { Deadlines, type Progress } from "../engine/deadlines.ts";
 import { CookClock } from "./info.ts";
 import { cancel } from "./response.ts";
-
-/** What a callback that threw leaves: the status to answer with. */
-export class Failure {
-  constructor(readonly status: FaultStatus | 500, readonly detail?: string) {}
-}
 
 /** What can fail beside callbacks; the message of such an error says it all, while for the user's own code the stack counts. */
 const OWN = ["start", "stop", "restart", "set", "callbacks", "certificate"];

@@ -1,7 +1,7 @@
 /** Headers of answers: from the keys of a dictionary to values that can be sent. */
 
-import type { HeaderValue, ResponseDictionary } from "../../callbacks.ts";
-import { UNSENDABLE } from "../engine/deno.ts";
+import { checkValue } from "../engine/header_values.ts";
+import type { HeaderValue, ResponseDictionary } from "./dictionaries.ts";
 
 const BEYOND_ASCII = /[\u0080-\uffff]/;
 
@@ -47,18 +47,6 @@ export function merge(fields: HeaderFields, headers: ResponseDictionary["headers
   } else {
     throw new TypeError(`Cannot send \`headers\`: it is ${kindOf(headers)}, not a dictionary`);
   }
-}
-
-/**
- * Checks bytes, as `Headers` has them.
- *
- * @throws {TypeError} If they cannot be sent
- */
-export function checkValue(name: string, value: string): string {
-  if (UNSENDABLE.test(value)) {
-    throw new TypeError(`Cannot send the header "${name}": its value has a control character, such as a line break`);
-  }
-  return value;
 }
 
 /**

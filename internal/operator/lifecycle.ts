@@ -17,8 +17,9 @@ import {
 } from "./files.ts";
 import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
 import { changed, type WebServerParameters } from "./parameters.ts";
-import { refusal } from "./response.ts";
-import { type Operator, Run } from "../engine/run.ts";
+import { refusal } from "../engine/answer.ts";
+import { CallbackHooks } from "./hooks.ts";
+import { type Engine, Run } from "../engine/run.ts";
 import { Stalled } from "../engine/sending.ts";
 import { within } from "../engine/within.ts";
 
@@ -44,7 +45,7 @@ const LONGEST_PAUSE = 1_000;
 /** The life of one server. */
 export class Lifecycle {
   readonly #cooks: Cooks;
-  readonly #operator: Operator;
+  readonly #engine: Engine;
   readonly #handler: () => Deno.ServeHandler;
   #parameters: WebServerParameters;
   #state: State = "stopped";
@@ -68,8 +69,18 @@ export class Lifecycle {
     this.#cooks = cooks;
     this.#parameters = parameters;
     this.#handler = handler;
-    this.#operator = { cooks, slots: { taken: 0 }, parameters: () => this.#parameters };
-    this.#run = new Run(this.#operator, undefined, true);
+    const current = () => this.#parameters;
+    this.#engine = {
+      hooks: new CallbackHooks(cooks),
+      settings: {
+        get limits() {
+          return current();
+        },
+      },
+      deadlines: cooks.deadlines,
+      slots: { taken: 0 },
+    };
+    this.#run = new Run(this.#engine, undefined);
   }
 
   get parameters(): WebServerParameters {
@@ -133,7 +144,7 @@ export class Lifecycle {
     this.#address = address;
     this.#state = "served";
     this.#listened = true;
-    this.#begin(address, true);
+    this.#begin(address);
     const parameters = this.#parameters;
     if (!isModule(parameters.callbacks)) return this.#begun();
     this.#loading = this.#transition("start", () => this.#anew(parameters, (files) => this.#take(parameters, files)))
@@ -354,7 +365,7 @@ export class Lifecycle {
     this.#state = "running";
     const taken = this.#take(changed(wanted, { active: true }), files);
     // At once, since requests come from now on.
-    this.#begin(listener.address, files.certificate !== undefined);
+    this.#begin(listener.address);
     await taken;
     for (const warning of files.certificate?.warnings ?? []) this.#cooks.warn("certificate", warning);
     this.#begun();
@@ -373,10 +384,10 @@ export class Lifecycle {
     if (watcher !== files?.watcher) await watcher?.[Symbol.asyncDispose]();
   }
 
-  #begin(listening: Address | undefined, secure: boolean): void {
+  #begin(listening: Address | undefined): void {
     keepFreedMemory();
     surviveLongTexts();
-    this.#run = new Run(this.#operator, listening, secure);
+    this.#run = new Run(this.#engine, listening);
     this.#cooks.reset();
     this.#cooks.clock.reset();
     this.#parameters = changed(this.#parameters, { active: true });

@@ -1,71 +1,12 @@
 /** The `request` dictionary: a lazy view on a Fetch `Request`. */
 
-import type { RequestDictionary, RequestFields } from "../../callbacks.ts";
-import { type Address, canonicalIP, formatAddress, serverAddress } from "../engine/address.ts";
-import type { ClearText } from "./clear_text.ts";
-import { clientAddressOf, peerOf, type TrustedProxies } from "../engine/client.ts";
-import { badRequest } from "../engine/fault.ts";
-import type { RequestBody } from "../engine/body.ts";
+import { formatAddress, serverAddress } from "../engine/address.ts";
+import type { Exchange } from "../engine/exchange.ts";
 import { isToken } from "../engine/header_values.ts";
 import { headerOf } from "../engine/deno.ts";
 import { parseForm, parseJSON } from "../engine/parsing.ts";
-
-/** What the requests of one listener have in common. */
-export interface RequestContext {
-  /** Where it listens. Undefined if only the owner of the listener knows. */
-  readonly listening: Address | undefined;
-  readonly trustedProxies: TrustedProxies;
-  /** Aborts when the server stops. */
-  readonly stopped: AbortSignal;
-  /** Without TLS: hears of each request whose `Authorization` is read. */
-  readonly clearText: ClearText | undefined;
-}
-
-// What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which the
-// `Deno.serve` puts together from this header and the target as they came (H2).
-const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
-
-/** The last host that was one: a server is asked by the same name most of the time. */
-let knownHost = "";
-
-function isHost(host: string): boolean {
-  if (host === knownHost) return true;
-  if (!HOST.test(host) || !URL.canParse(`http://${host}/`)) return false;
-  knownHost = host;
-  return true;
-}
-
-/**
- * The target of a request: path and query, as sent.
- *
- * @throws {Error} 400 if the host, in its header or in a target of absolute form, is not valid
- */
-export function targetOf(request: Request): string {
-  const host = headerOf(request, "host");
-  const { url } = request;
-  const start = url.indexOf("//") + 2;
-  // Nearly always: the host as in its header, and a path behind it.
-  if (host !== null && url.startsWith(host, start) && url[start + host.length] === "/" && isHost(host)) {
-    return url.slice(start + host.length);
-  }
-  const behindScheme = url.slice(start);
-  const end = behindScheme.search(/[/?#]/);
-  const authority = end < 0 ? behindScheme : behindScheme.slice(0, end);
-  if (!isHost(authority) || (host !== null && host !== authority && host !== "" && !isHost(host))) {
-    throw badRequest("The Host header is not a valid host");
-  }
-  // Without a path it is "/" (RFC 9112, section 3.2.2).
-  return behindScheme[end] === "/" ? behindScheme.slice(end) : `/${end < 0 ? "" : behindScheme.slice(end)}`;
-}
-
-/** Host and port that are asked, as sent, or null where the client sent none. */
-export function authorityOf(request: Request): string | null {
-  const host = headerOf(request, "host");
-  if (host !== null) return host;
-  // HTTP/2 has it in the URL only, where Deno puts its own idea of it for HTTP/1 without a Host (H2).
-  const [, scheme, authority] = /^(\w+):\/\/([^/?#]*)/.exec(request.url) ?? [];
-  return scheme === "http" && authority!.startsWith("localhost") ? null : authority ?? null;
-}
+import { authorityOf } from "../engine/target.ts";
+import type { RequestDictionary, RequestFields } from "./dictionaries.ts";
 
 /** A dictionary without a prototype that, unlike `Object.create(null)`, the engine keeps fast. */
 const Pars = function () {} as unknown as new () => Record<string, string>;
@@ -88,77 +29,73 @@ function parse(query: string): Record<string, string> {
 
 /** The fields, each made when it is first read. */
 class Fields implements RequestFields {
-  // Declared only: most requests never have them, and every request would pay for setting them up.
-  declare private target?: string;
-  declare private query: number;
+  // Only declared: most requests never have them, and every request would pay for their initialization.
+  declare private query?: number;
   declare private parsed?: Record<string, string>;
   declare private aborting?: AbortSignal;
 
-  constructor(
-    readonly request: Request,
-    private readonly info: Deno.ServeHandlerInfo | undefined,
-    readonly context: RequestContext,
-    private readonly body: RequestBody | undefined,
-    private bytes: Uint8Array<ArrayBuffer> | undefined,
-    private client: string | undefined,
-  ) {}
+  constructor(readonly exchange: Exchange) {}
 
   get method() {
-    return this.request.method;
+    return this.exchange.request.method;
   }
 
   get uri() {
-    const target = this.split();
-    return this.query < 0 ? target : target.slice(0, this.query);
+    const { target } = this.exchange;
+    const query = this.queryIn(target);
+    return query < 0 ? target : target.slice(0, query);
   }
 
   get pars() {
     if (this.parsed === undefined) {
-      const target = this.split();
-      this.parsed = this.query < 0 ? new Pars() : parse(target.slice(this.query + 1));
+      const { target } = this.exchange;
+      const query = this.queryIn(target);
+      this.parsed = query < 0 ? new Pars() : parse(target.slice(query + 1));
     }
     return this.parsed;
   }
 
   get clientAddress() {
-    return this.client ??= clientAddressOf(this.request, this.info, this.context.trustedProxies);
+    return this.exchange.client;
   }
 
   get serverAddress() {
-    const peer = peerOf(this.info);
+    const { request, context: { listening }, peer } = this.exchange;
     const client = peer ? formatAddress(peer.hostname, peer.port) : "";
-    return serverAddress(this.context.listening, authorityOf(this.request), client);
+    return serverAddress(listening, authorityOf(request), client);
   }
 
   get data() {
-    return this.bytes ??= new Uint8Array(0);
+    return this.exchange.data ??= new Uint8Array(0);
   }
 
   get headers() {
-    return this.request.headers;
+    return this.exchange.request.headers;
   }
 
   get signal() {
-    return this.aborting ??= AbortSignal.any([this.request.signal, this.context.stopped]);
+    const { request, context } = this.exchange;
+    return this.aborting ??= AbortSignal.any([request.signal, context.stopped]);
   }
 
   get raw() {
-    this.split();
-    return this.request;
+    // Checks the host, which may change the path of `Request.url`.
+    void this.exchange.target;
+    return this.exchange.request;
   }
 
-  text(): Promise<string> {
-    return this.body ? this.body.text() : Promise.resolve("");
+  async text(): Promise<string> {
+    return await this.exchange.body?.text() ?? "";
   }
 
   async json(): Promise<unknown> {
-    return this.body ? await this.body.json() : parseJSON(this.data, () => {});
+    const { body } = this.exchange;
+    return body ? await body.json() : parseJSON(this.data, () => {});
   }
 
   async formData(): Promise<FormData> {
-    return this.body
-      ? await this.body.formData()
-      : await parseForm(this.data, headerOf(this.request, "content-type"), 0);
+    const { body, request } = this.exchange;
+    return body ? await body.formData() : await parseForm(this.data, headerOf(request, "content-type"), 0);
   }
 
   /** `console.log` looks behind a Proxy, and is shown what the Proxy shows. */
@@ -170,19 +107,8 @@ class Fields implements RequestFields {
     }
   }
 
-  authorizationRead(value: string | null): void {
-    const peer = peerOf(this.info);
-    // A trusted proxy is where TLS ends.
-    if (peer && this.context.trustedProxies.has(canonicalIP(peer.hostname) ?? "")) return;
-    this.context.clearText?.authorizationRead(this.request, value, peer);
-  }
-
-  private split(): string {
-    if (this.target === undefined) {
-      this.target = targetOf(this.request);
-      this.query = this.target.indexOf("?");
-    }
-    return this.target;
+  private queryIn(target: string): number {
+    return this.query ??= target.indexOf("?");
   }
 }
 
@@ -205,7 +131,7 @@ const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype).filter((n
 function keysOf(fields: Fields): string[] {
   // A Set, since `Headers` has `set-cookie` as often as it was sent.
   const names = new Set(fields.headers.keys()).difference(RESERVED);
-  if (authorityOf(fields.request) !== null) names.add("host");
+  if (authorityOf(fields.exchange.request) !== null) names.add("host");
   return [...BEFORE, ...names, ...AFTER];
 }
 
@@ -213,9 +139,8 @@ function keysOf(fields: Fields): string[] {
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
   if (RESERVED.has(name) || INHERITED.has(key) || !isToken(name)) return undefined;
-  const value = name === "host" ? authorityOf(fields.request) : headerOf(fields.request, name);
-  if (name === "authorization") fields.authorizationRead(value);
-  return value ?? undefined;
+  const { request } = fields.exchange;
+  return (name === "host" ? authorityOf(request) : headerOf(request, name)) ?? undefined;
 }
 
 function read(fields: Fields, key: string): unknown {
@@ -271,23 +196,7 @@ const dictionary: ProxyHandler<Fields> = {
   getPrototypeOf: () => Object.prototype,
 };
 
-/**
- * The dictionary of a request.
- *
- * @param request As `Deno.serve` hands it over
- * @param info As `Deno.serve` hands it over
- * @param context What it has in common with others
- * @param body Absent if there is none
- * @param bytes The body, if it has been read
- * @param client The client's address, if it is known
- */
-export function requestDictionary(
-  request: Request,
-  info: Deno.ServeHandlerInfo | undefined,
-  context: RequestContext,
-  body?: RequestBody,
-  bytes?: Uint8Array<ArrayBuffer>,
-  client?: string,
-): RequestDictionary {
-  return new Proxy(new Fields(request, info, context, body, bytes, client), dictionary) as unknown as RequestDictionary;
+/** The dictionary of a request. */
+export function requestDictionary(exchange: Exchange): RequestDictionary {
+  return new Proxy(new Fields(exchange), dictionary) as unknown as RequestDictionary;
 }

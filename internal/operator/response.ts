@@ -1,23 +1,13 @@
 /** The `response` dictionary, and the Fetch `Response` made of it. */
 
 import { STATUS_TEXT } from "@std/http/status";
-import type { HeaderValue, ResponseDictionary } from "../../callbacks.ts";
-import {
-  checkValue,
-  type HeaderFields,
-  headerFields,
-  isDictionary,
-  kindOf,
-  merge,
-  toHeaders,
-  valueOf,
-} from "./header_fields.ts";
-import { numberIn } from "../engine/header_values.ts";
-import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "../engine/deno.ts";
-import { byteLength, type Sendings } from "../engine/sending.ts";
+import { answerFrom, answerWith, type Content, discard, isContent, NOSNIFF, TEXT } from "../engine/answer.ts";
+import type { Exchange } from "../engine/exchange.ts";
+import type { HeaderValue, ResponseDictionary } from "./dictionaries.ts";
+import { type HeaderFields, headerFields, isDictionary, kindOf, merge, toHeaders, valueOf } from "./header_fields.ts";
 
-/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
-const LARGE = 64 * 1024;
+const HTML = { "content-type": "text/html; charset=utf-8", "x-content-type-options": NOSNIFF };
+const JSON_TYPE = "application/json";
 
 /** The dictionary a callback starts from. */
 export function responseDictionary(): ResponseDictionary {
@@ -33,35 +23,6 @@ export function headersOf(dictionary: Partial<ResponseDictionary>): Headers {
   return toHeaders(fields);
 }
 
-// A browser takes these types at their word, and runs neither as a script.
-const NOSNIFF = "nosniff";
-const HTML = { "content-type": "text/html; charset=utf-8", "x-content-type-options": NOSNIFF };
-const TEXT = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": NOSNIFF };
-const JSON_TYPE = { "content-type": "application/json", "x-content-type-options": NOSNIFF };
-
-function line(status: number, detail: string | undefined): string {
-  const text = `${status} ${STATUS_TEXT[status]}`;
-  return detail === undefined ? `${text}\n` : `${text}: ${detail}\n`;
-}
-
-/** An answer of the server's own: the status and, for a person at the other end, one line. */
-export function refusal(status: number, detail?: string, headers: Record<string, string> = {}): Response {
-  return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
-}
-
-/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it (H1). */
-export function refusalOf({ method }: Request, status: number, detail?: string, headers = {}): Response {
-  const answer = refusal(status, detail, headers);
-  return method === "HEAD" ? headOf(status, answer.headers, line(status, detail)) : answer;
-}
-
-/** Data whose length is known. */
-type Content = string | ArrayBuffer | ArrayBufferView | Blob;
-
-function isContent(data: unknown): data is Content {
-  return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob;
-}
-
 /** By its first character that is not white space; the cheap look at the very first one settles most. */
 function typeOf(text: string): typeof HTML {
   const first = text.charCodeAt(0);
@@ -69,22 +30,8 @@ function typeOf(text: string): typeof HTML {
   return first === 0x3c || (maySpace && /^\s*</.test(text)) ? HTML : TEXT;
 }
 
-/**
- * Marks answers that are under way for longer than they take to be handed over. A WeakSet of them would burden the garbage
- * collector.
- */
-const LASTING = Symbol("lasting");
 /** Reasons that are not the standard ones, for the request log: Deno sends none (H7). */
 const reasons = new WeakMap<Response, string>();
-
-/** Whether the answer is under way until Deno says that it is through, since its end is not known here. */
-export function isLasting(answer: Response): boolean {
-  return LASTING in answer;
-}
-
-function mark(answer: Response): Response {
-  return Object.assign(answer, { [LASTING]: true });
-}
 
 /** What the callback said in `statusReason`, or else the standard reason. */
 export function reasonOf(answer: Response): string {
@@ -145,39 +92,7 @@ function headersFor({ contentType, fields, data }: Parts): HeadersInit | undefin
   return contentType === undefined ? own : { "content-type": valueOf("content-type", contentType) };
 }
 
-/** The bytes that a GET is answered with. */
-function lengthOf(data: Content): number {
-  if (typeof data === "string") return byteLength(data);
-  return data instanceof Blob ? data.size : data.byteLength;
-}
-
-function sent(data: Content, sendings: Sendings): ReadableStream {
-  if (typeof data === "string") return sendings.text(data);
-  if (data instanceof Blob) return sendings.stream(data.stream(), false);
-  return sendings.bytes(
-    ArrayBuffer.isView(data)
-      ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-      : new Uint8Array(data),
-  );
-}
-
-function withLength(headers: HeadersInit | undefined, length: number): Headers {
-  const all = new Headers(headers);
-  all.set("content-length", String(length));
-  return all;
-}
-
-function isLarge(data: Content): boolean {
-  if (typeof data === "string") return data.length > LARGE;
-  return (data instanceof Blob ? data.size : data.byteLength) > LARGE;
-}
-
-/** Whether a status has no body. */
-function isBodyless(status: number): boolean {
-  return status === 204 || status === 205 || status === 304;
-}
-
-function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Request, sendings: Sendings): Response {
+function fromDictionary(dictionary: Partial<ResponseDictionary>, { request, context }: Exchange): Response {
   const parts = partsOf(dictionary);
   const { status, reason } = parts;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -187,7 +102,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
   if (Array.isArray(data) || isDictionary(data)) {
     data = parts.data = asJSON(data);
     if (parts.contentType === undefined) {
-      parts.contentType = JSON_TYPE["content-type"];
+      parts.contentType = JSON_TYPE;
       (parts.fields ??= headerFields())["x-content-type-options"] ??= NOSNIFF;
     }
   }
@@ -203,7 +118,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Reques
   // A length that is known is not the callback's to say.
   if (known && parts.fields) delete parts.fields["content-length"];
   const headers = headersFor(parts);
-  const response = respond(status, headers, data as Content | ReadableStream, request, sendings);
+  const response = answerWith(status, headers, data as Content | ReadableStream, request, context.sendings);
   if (reason !== undefined) reasons.set(response, reason);
   return response;
 }
@@ -214,50 +129,6 @@ function asJSON(data: unknown): string {
   } catch (cause) {
     throw new TypeError(`Cannot send \`data\` as JSON: ${(cause as Error).message.split("\n")[0]}`, { cause });
   }
-}
-
-function respond(
-  status: number,
-  headers: HeadersInit | undefined,
-  data: Content | ReadableStream,
-  request: Request,
-  sendings: Sendings,
-): Response {
-  const isStream = data instanceof ReadableStream;
-  if (isBodyless(status)) {
-    if (isStream) discard(data);
-    return new Response(null, { status, headers: headers! });
-  }
-  if (request.method === "HEAD") return headOf(status, headers, data);
-  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length (H6).
-  if (data === "") return new Response(null, { status, headers: headers! });
-  if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
-    return new Response(data as BodyInit, { status, headers: headers! });
-  }
-  return isStream ? streamed(status, new Headers(headers), data, sendings) : whole(status, headers, data, sendings);
-}
-
-/** An answer with data that is sent in pieces. */
-function whole(status: number, headers: HeadersInit | undefined, data: Content, sendings: Sendings): Response {
-  return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
-}
-
-/**
- * The answer to HEAD: that to GET without its body, with the length that it would have if that is known. Nothing here depends on the
- * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream (H1).
- */
-function headOf(status: number, headers: HeadersInit | undefined, data: Content | ReadableStream): Response {
-  if (!(data instanceof ReadableStream)) {
-    return new Response(null, { status, headers: withLength(headers, lengthOf(data)) });
-  }
-  discard(data);
-  const all = new Headers(headers);
-  return new Response(bodyOfHead(announcedLength(all) !== undefined), { status, headers: all });
-}
-
-/** A stream that is not sent is cancelled, so that its source can close. */
-function discard(stream: ReadableStream | null | undefined): void {
-  if (stream instanceof ReadableStream && !stream.locked) stream.cancel().catch(() => {});
 }
 
 /** Cancels the stream of an answer that is not sent, whatever kind of object it is. */
@@ -273,89 +144,16 @@ export function cancel(answer: unknown): void {
   }
 }
 
-/** Reads a property through the prototype, as Deno does, in case the user's Response shadows it. */
-function original<Name extends "type" | "status" | "bodyUsed" | "headers" | "body">(
-  name: Name,
-): (response: Response) => Response[Name] {
-  const { get } = Object.getOwnPropertyDescriptor(Response.prototype, name)!;
-  return (response) => get!.call(response);
-}
-
-const typeOfResponse = original("type");
-const statusOf = original("status");
-const isUsed = original("bodyUsed");
-const headersOfResponse = original("headers");
-const bodyOf = original("body");
-
-const CONTENT_LENGTH = "content-length";
-
-function checked(response: Response, request: Request, sendings: Sendings): Response {
-  if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
-    throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
-  }
-  if (isUsed(response)) {
-    throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
-  }
-  const headers = headersOfResponse(response);
-  let announced: string | undefined;
-  for (const [name, value] of pairsOf(headers)) {
-    checkValue(name, value);
-    if (name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH) announced = value;
-  }
-  const content = contentOf(response);
-  // Without a body there is no length but for HEAD, which has that of GET.
-  if (content === null && announced !== undefined && request.method !== "HEAD") headers.delete(CONTENT_LENGTH);
-  freezeHeaders(headers);
-  mark(response);
-  if (content === null) return response;
-  const status = statusOf(response);
-  const isStream = content instanceof ReadableStream;
-  if (request.method === "HEAD") return mark(headOf(status, headers, isStream ? bodyOf(response)! : content));
-  if (isStream) return streamed(status, headers, bodyOf(response)!, sendings);
-  if (isLarge(content)) return whole(status, headers, content, sendings);
-  // A length that is known is not the callback's to say.
-  const isRight = announced === undefined || announced === String(lengthOf(content));
-  return isRight ? response : mark(new Response(content, { status, headers: withLength(headers, lengthOf(content)) }));
-}
-
-/** Whether the answer is of server-sent events, which have no end of their own. */
-function isEventStream(headers: Headers): boolean {
-  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
-}
-
-/**
- * The length that a callback announces, if it does.
- *
- * @throws {TypeError} If it is not a number
- */
-function announcedLength(headers: Headers): number | undefined {
-  const announced = headers.get(CONTENT_LENGTH);
-  if (announced === null) return undefined;
-  const length = numberIn(announced);
-  if (Number.isNaN(length)) throw new TypeError('Cannot send the header "content-length": its value is not a number');
-  return length;
-}
-
-/** An answer with a stream. */
-function streamed(status: number, headers: Headers, stream: ReadableStream, sendings: Sendings): Response {
-  const length = announcedLength(headers) ?? Infinity;
-  if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
-  // What the system's own buffers hold goes by the fastest way: a file without JavaScript.
-  const body = length <= LARGE ? stream : sendings.stream(stream, isEventStream(headers));
-  return mark(new Response(body, { status, headers }));
-}
-
 /**
  * The Fetch `Response` for what `onHTTPRequest` or `onWebSocketRequest` returned.
  *
- * @param request What it answers
  * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
  * @throws {RangeError} If its status cannot be sent
  */
-export function toResponse(answer: unknown, request: Request, sendings: Sendings): Response {
+export function toResponse(answer: unknown, exchange: Exchange): Response {
   try {
-    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, request, sendings);
-    if (answer instanceof Response) return checked(answer, request, sendings);
+    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, exchange);
+    if (answer instanceof Response) return answerFrom(answer, exchange.request, exchange.context.sendings);
   } catch (error) {
     cancel(answer);
     throw error;

@@ -1,7 +1,7 @@
 /** What each parameter takes. */
 
 import type { Callbacks } from "../../callbacks.ts";
-import { canonicalIP } from "../engine/address.ts";
+import { isProxy } from "../engine/proxies.ts";
 import { canonicalOrigin } from "../engine/origin.ts";
 import { CALLBACK_NAMES, type ParameterChange, type WebServerParameters } from "./parameters.ts";
 
@@ -89,9 +89,9 @@ const rules: { readonly [Name in keyof WebServerParameters]: Rule<WebServerParam
         : value.every((item) => item === "same" || canonicalOrigin(item) !== undefined),
   },
   trustedProxies: {
-    takes: 'a list of IP addresses such as "192.168.0.2"',
+    takes: 'a list of addresses such as "192.168.0.2", networks such as "10.0.0.0/8", and "loopback"',
     isOfType: isList,
-    inRange: (value) => value.every((address) => canonicalIP(address) !== undefined),
+    inRange: (value) => value.every(isProxy),
   },
   maxBodySize: bytes,
   maxBodyMemory: bytes,

@@ -1,0 +1,211 @@
+/** Answers as `Deno.serve` sends them right: with the length they have, in pieces if they are large, and not at all to HEAD. */
+
+import { STATUS_TEXT } from "@std/http/status";
+import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "./deno.ts";
+import { checkValue, numberIn } from "./header_values.ts";
+import { byteLength, type Sendings } from "./sending.ts";
+
+/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
+const LARGE = 64 * 1024;
+
+/** Makes browsers take a content type at its word, so that they run no text as a script. */
+export const NOSNIFF = "nosniff";
+/** The headers of a text. */
+export const TEXT = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": NOSNIFF };
+
+function line(status: number, detail: string | undefined): string {
+  const text = `${status} ${STATUS_TEXT[status]}`;
+  return detail === undefined ? `${text}\n` : `${text}: ${detail}\n`;
+}
+
+/** An answer of the server's own: the status and, for a person at the other end, one line. */
+export function refusal(status: number, detail?: string, headers: Record<string, string> = {}): Response {
+  return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
+}
+
+/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it (H1). */
+export function refusalOf({ method }: Request, status: number, detail?: string, headers = {}): Response {
+  const answer = refusal(status, detail, headers);
+  return method === "HEAD" ? headOf(status, answer.headers, line(status, detail)) : answer;
+}
+
+/** Data whose length is known. */
+export type Content = string | ArrayBuffer | ArrayBufferView | Blob;
+
+/** Whether this is data whose length is known. */
+export function isContent(data: unknown): data is Content {
+  return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob;
+}
+
+/**
+ * Marks answers that are under way for longer than they take to be handed over. A WeakSet of them would burden the garbage
+ * collector.
+ */
+const LASTING = Symbol("lasting");
+
+/** Whether the answer is under way until Deno says that it is through, since its end is not known here. */
+export function isLasting(answer: Response): boolean {
+  return LASTING in answer;
+}
+
+function mark(answer: Response): Response {
+  return Object.assign(answer, { [LASTING]: true });
+}
+
+/** The bytes that a GET is answered with. */
+function lengthOf(data: Content): number {
+  if (typeof data === "string") return byteLength(data);
+  return data instanceof Blob ? data.size : data.byteLength;
+}
+
+function sent(data: Content, sendings: Sendings): ReadableStream {
+  if (typeof data === "string") return sendings.text(data);
+  if (data instanceof Blob) return sendings.stream(data.stream(), false);
+  return sendings.bytes(
+    ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+      : new Uint8Array(data),
+  );
+}
+
+function withLength(headers: HeadersInit | undefined, length: number): Headers {
+  const all = new Headers(headers);
+  all.set("content-length", String(length));
+  return all;
+}
+
+function isLarge(data: Content): boolean {
+  if (typeof data === "string") return data.length > LARGE;
+  return (data instanceof Blob ? data.size : data.byteLength) > LARGE;
+}
+
+/** Whether a status has no body. */
+function isBodyless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
+/**
+ * An answer: with a body only if its status and the method have one.
+ *
+ * @param headers Without a length, unless the data is a stream
+ */
+export function answerWith(
+  status: number,
+  headers: HeadersInit | undefined,
+  data: Content | ReadableStream,
+  request: Request,
+  sendings: Sendings,
+): Response {
+  const isStream = data instanceof ReadableStream;
+  if (isBodyless(status)) {
+    if (isStream) discard(data);
+    return new Response(null, { status, headers: headers! });
+  }
+  if (request.method === "HEAD") return headOf(status, headers, data);
+  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length (H6).
+  if (data === "") return new Response(null, { status, headers: headers! });
+  if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
+    return new Response(data as BodyInit, { status, headers: headers! });
+  }
+  return isStream ? streamed(status, new Headers(headers), data, sendings) : whole(status, headers, data, sendings);
+}
+
+/** An answer with data that is sent in pieces. */
+function whole(status: number, headers: HeadersInit | undefined, data: Content, sendings: Sendings): Response {
+  return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
+}
+
+/**
+ * The answer to HEAD: that to GET without its body, with the length that it would have if that is known. Nothing here depends on the
+ * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream (H1).
+ */
+function headOf(status: number, headers: HeadersInit | undefined, data: Content | ReadableStream): Response {
+  if (!(data instanceof ReadableStream)) {
+    return new Response(null, { status, headers: withLength(headers, lengthOf(data)) });
+  }
+  discard(data);
+  const all = new Headers(headers);
+  return new Response(bodyOfHead(announcedLength(all) !== undefined), { status, headers: all });
+}
+
+/** A stream that is not sent is cancelled, so that its source can close. */
+export function discard(stream: ReadableStream | null | undefined): void {
+  if (stream instanceof ReadableStream && !stream.locked) stream.cancel().catch(() => {});
+}
+
+/** Reads a property through the prototype, as Deno does, in case the user's Response shadows it. */
+function original<Name extends "type" | "status" | "bodyUsed" | "headers" | "body">(
+  name: Name,
+): (response: Response) => Response[Name] {
+  const { get } = Object.getOwnPropertyDescriptor(Response.prototype, name)!;
+  return (response) => get!.call(response);
+}
+
+const typeOfResponse = original("type");
+const statusOf = original("status");
+const isUsed = original("bodyUsed");
+const headersOfResponse = original("headers");
+const bodyOf = original("body");
+
+const CONTENT_LENGTH = "content-length";
+
+/**
+ * The answer to send for a `Response` that somebody made.
+ *
+ * @throws {TypeError} If it cannot be sent
+ */
+export function answerFrom(response: Response, request: Request, sendings: Sendings): Response {
+  if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
+    throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
+  }
+  if (isUsed(response)) {
+    throw new TypeError("Cannot send the Response: its body was read or sent before; make a new one each time");
+  }
+  const headers = headersOfResponse(response);
+  let announced: string | undefined;
+  for (const [name, value] of pairsOf(headers)) {
+    checkValue(name, value);
+    if (name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH) announced = value;
+  }
+  const content = contentOf(response);
+  // Without a body there is no length but for HEAD, which has that of GET.
+  if (content === null && announced !== undefined && request.method !== "HEAD") headers.delete(CONTENT_LENGTH);
+  freezeHeaders(headers);
+  mark(response);
+  if (content === null) return response;
+  const status = statusOf(response);
+  const isStream = content instanceof ReadableStream;
+  if (request.method === "HEAD") return mark(headOf(status, headers, isStream ? bodyOf(response)! : content));
+  if (isStream) return streamed(status, headers, bodyOf(response)!, sendings);
+  if (isLarge(content)) return whole(status, headers, content, sendings);
+  // A length that is known is not the callback's to say.
+  const isRight = announced === undefined || announced === String(lengthOf(content));
+  return isRight ? response : mark(new Response(content, { status, headers: withLength(headers, lengthOf(content)) }));
+}
+
+/** Whether the answer is of server-sent events, which have no end of their own. */
+function isEventStream(headers: Headers): boolean {
+  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
+}
+
+/**
+ * The length that a callback announces, if it does.
+ *
+ * @throws {TypeError} If it is not a number
+ */
+function announcedLength(headers: Headers): number | undefined {
+  const announced = headers.get(CONTENT_LENGTH);
+  if (announced === null) return undefined;
+  const length = numberIn(announced);
+  if (Number.isNaN(length)) throw new TypeError('Cannot send the header "content-length": its value is not a number');
+  return length;
+}
+
+/** An answer with a stream. */
+function streamed(status: number, headers: Headers, stream: ReadableStream, sendings: Sendings): Response {
+  const length = announcedLength(headers) ?? Infinity;
+  if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
+  // What the system's own buffers hold goes by the fastest way: a file without JavaScript.
+  const body = length <= LARGE ? stream : sendings.stream(stream, isEventStream(headers));
+  return mark(new Response(body, { status, headers }));
+}

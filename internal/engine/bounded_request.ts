@@ -1,0 +1,27 @@
+/** A Fetch `Request` whose body can be read only within the limits. */
+
+import type { RequestBody } from "./body.ts";
+import { headerOf } from "./deno.ts";
+
+/** What reads the body of a Fetch `Request`, by way of the bounded stream. */
+const READERS = ["text", "json", "formData"] as const;
+
+/** Has a Fetch `Request` give its body only within the limits. */
+export function bound(request: Request, body: RequestBody): void {
+  const methods = Object.fromEntries(READERS.map((name) => [name, { value: () => body[name]() }]));
+  Object.defineProperties(request, {
+    ...methods,
+    body: { get: () => body.stream() },
+    bodyUsed: { get: () => body.isUsed },
+    bytes: { value: () => body.bytes() },
+    arrayBuffer: { value: async () => (await body.bytes()).buffer },
+    blob: {
+      value: async () => new Blob([await body.bytes()], { type: headerOf(request, "content-type") ?? "" }),
+    },
+    clone: {
+      value() {
+        throw new TypeError("Cannot clone the request: its body is read once, as it arrives");
+      },
+    },
+  });
+}

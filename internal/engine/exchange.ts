@@ -1,0 +1,56 @@
+/** One request on its way through the server, and what is known of it. */
+
+import type { Address } from "./address.ts";
+import type { RequestBody } from "./body.ts";
+import { clientAddressOf, peerOf } from "./client.ts";
+import type { TrustedProxies } from "./proxies.ts";
+import type { Sendings } from "./sending.ts";
+import { targetOf } from "./target.ts";
+
+/** What the requests of one listener share. */
+export interface Context {
+  /** The address it listens on. Undefined if only the owner of the listener knows it. */
+  readonly listening: Address | undefined;
+  /** Undefined if there are none. */
+  readonly proxies: TrustedProxies | undefined;
+  /** Aborts when the server begins to stop. */
+  readonly stopped: AbortSignal;
+  /** The bodies of answers under way. */
+  readonly sendings: Sendings;
+}
+
+/** One request. What costs something is worked out when it is first read. */
+export class Exchange {
+  // Only declared: most requests never have them, and every request would pay for their initialization.
+  declare private knownTarget?: string;
+  declare private knownClient?: string;
+  /** The body. Undefined if there cannot be one. */
+  body: RequestBody | undefined = undefined;
+  /** The body's bytes, if they have been received. */
+  data: Uint8Array<ArrayBuffer> | undefined = undefined;
+
+  constructor(
+    readonly request: Request,
+    readonly info: Deno.ServeHandlerInfo | undefined,
+    readonly context: Context,
+  ) {}
+
+  /**
+   * Path and query, as sent.
+   *
+   * @throws {Error} 400 if the host is not valid
+   */
+  get target(): string {
+    return this.knownTarget ??= targetOf(this.request);
+  }
+
+  /** The address of the client, behind trusted proxies too. */
+  get client(): string {
+    return this.knownClient ??= clientAddressOf(this.request, this.info, this.context.proxies);
+  }
+
+  /** The other end of the connection. Undefined on a Unix socket, and for a `Request` that came over no connection. */
+  get peer(): Address | undefined {
+    return peerOf(this.info);
+  }
+}

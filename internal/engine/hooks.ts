@@ -1,0 +1,38 @@
+/** The seam between the engine and the program in front of it. */
+
+import type { Exchange } from "./exchange.ts";
+import type { Failure } from "./fault.ts";
+
+/** The answer to a request, or the status to answer with since there is none. */
+export type Answer = Response | Failure;
+
+/** What the engine calls. No hook throws, and no promise of a hook rejects. */
+export interface Hooks {
+  /** Answers a request. */
+  request(exchange: Exchange): Answer | Promise<Answer>;
+  /**
+   * Decides about a valid WebSocket handshake: the headers to accept it with, or the answer that refuses it.
+   *
+   * @param protocol The sub-protocol that the client likes best
+   */
+  handshake(exchange: Exchange, protocol: string | undefined): Decision | Promise<Decision>;
+  /** A WebSocket is open. What this returns is awaited before the next event of this client. */
+  open(client: string, uri: string): unknown;
+  /** A text message has arrived. */
+  text(client: string, data: string): unknown;
+  /** A binary message has arrived. */
+  binary(client: string, data: Uint8Array<ArrayBuffer>): unknown;
+  /** A WebSocket that was open is closed. */
+  close(client: string, code: number, reason: string): unknown;
+  /** The engine failed to answer. */
+  report(error: unknown, during: "request" | "handshake"): void;
+  /**
+   * Something that the user should know has happened.
+   *
+   * @param kind The same for messages that are printed one for many; never from a client
+   */
+  warn(kind: string, message: string): void;
+}
+
+/** What becomes of a handshake. */
+export type Decision = Headers | Answer;
