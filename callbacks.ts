@@ -30,7 +30,6 @@
  */
 
 import type { HTTPAnswer, RequestDictionary, ResponseDictionary } from "./internal/operator/dictionaries.ts";
-import * as templateModule from "./internal/operator/template.ts";
 import type { WebServer } from "./server.ts";
 
 export type {
@@ -42,6 +41,7 @@ export type {
   ResponseData,
   ResponseDictionary,
 } from "./internal/operator/dictionaries.ts";
+export { template } from "./internal/operator/default_callbacks.ts";
 
 /**
  * The callbacks of a server. `this` is the object they are in. Each may be left out, and each may be `async`: the server
@@ -232,9 +232,3 @@ export interface Callbacks {
    */
   onError?(webServer: WebServer, error: unknown, callbackName: string): unknown;
 }
-
-/**
- * The callbacks of a new operator: HTTP requests get the operator's name, WebSocket messages come back. A server without
- * the `callbacks` parameter uses them.
- */
-export const template: Readonly<Callbacks> = Object.freeze<Callbacks>({ ...templateModule });

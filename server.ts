@@ -22,10 +22,11 @@ import { endProcess, onStopSignal, refuseIgnored } from "./internal/operator/den
 import { isModule } from "./internal/operator/files.ts";
 import type { Info } from "./internal/operator/info.ts";
 import { Lifecycle } from "./internal/operator/lifecycle.ts";
+import { LiveParameters } from "./internal/operator/live_parameters.ts";
 import { type ListenAddress, listenAddress } from "./internal/engine/listener.ts";
-import { checkParameters } from "./internal/operator/rules.ts";
 import { checkBytes, checkClose, checkText } from "./internal/engine/outgoing.ts";
-import { changed, defaults, type ParameterChange, type WebServerParameters } from "./internal/operator/parameters.ts";
+import { changed, checkParameters } from "./internal/operator/parameter_change.ts";
+import { defaults, type ParameterChange, type WebServerParameters } from "./internal/operator/parameters.ts";
 
 export type { Info, ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/engine/address.ts";
@@ -45,6 +46,7 @@ const COLUMNS = ["client", "uri", "opened", "buffered"];
  * that awaits one of them waits for itself: a stop ends that wait after `shutdownTimeout`.
  */
 export class WebServer implements AsyncDisposable {
+  readonly #live: LiveParameters;
   readonly #cooks: Cooks;
   readonly #life: Lifecycle;
   #hasWarnedOfClearText = false;
@@ -62,8 +64,9 @@ export class WebServer implements AsyncDisposable {
       throw new TypeError('Cannot set parameter "active" when making a server: call start(), or set({ active: true })');
     }
     const initial = changed(defaults, given);
-    this.#cooks = new Cooks(this, isModule(initial.callbacks) ? {} : initial.callbacks);
-    this.#life = new Lifecycle(this.#cooks, initial, () => this.fetch);
+    this.#live = new LiveParameters(initial);
+    this.#cooks = new Cooks(this, this.#live, isModule(initial.callbacks) ? {} : initial.callbacks);
+    this.#life = new Lifecycle(this.#cooks, this.#live, () => this.fetch);
   }
 
   /** The name of the operator. */
@@ -78,7 +81,7 @@ export class WebServer implements AsyncDisposable {
 
   /** All parameters as they were asked for; frozen. `password` is there, but nothing that shows the object shows it. */
   get parameters(): WebServerParameters {
-    return this.#life.parameters;
+    return this.#live.current;
   }
 
   /** Where the server listens: the port is the real one where 0 was asked for. Undefined while it does not run. */

@@ -52,8 +52,25 @@ for (
   });
 }
 
-Deno.test("deno serve keeps an address that it listens on anyway", async () => {
-  await withModule('localaddress: "127.0.0.1"', async (module) => {
+Deno.test("deno serve ends with an error for a server that its program has started already", async () => {
+  await withModule("port: 0", async (module) => {
+    const text = await Deno.readTextFile(module);
+    await Deno.writeTextFile(
+      module,
+      `${text.replace("export default new", "const server = new")}
+       await server.start();
+       export default server;`,
+    );
+    const { message } = await assertRejects(() => serve(module), Error);
+    assertMatch(
+      message,
+      /Cannot serve by `deno serve`: the server has been started already. Leave out server.start\(\)/,
+    );
+  });
+});
+
+Deno.test("deno serve accepts the address that it listens on, and port 0 for any port", async () => {
+  await withModule('localaddress: "127.0.0.1", port: 0', async (module) => {
     await using running = await serve(module);
     assertMatch(running.line, /listens on http:\/\/127\.0\.0\.1:\d+\/$/);
   });

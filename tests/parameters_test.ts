@@ -55,6 +55,7 @@ const VALUES: {
   maxBodySize: { good: [0, MiB], mistyped: ["1", 1n], out: [-1, 1.5, NaN, Infinity] },
   maxBodyMemory: { good: [0, MiB], mistyped: ["1"], out: [-1] },
   maxFormFields: { good: [0, 5], mistyped: ["5"], out: [-1, 1.5] },
+  compression: { good: [true, false], mistyped: [1, "br"], out: [] },
   body: { good: ["buffer", "stream"], mistyped: [1], out: ["none"] },
   requestTimeout: { good: [0, 0.5, 60], mistyped: ["60"], out: [-1, NaN, 86_401] },
   maxConnections: { good: [0, 5], mistyped: ["5"], out: [-1, 1.5] },
@@ -84,16 +85,57 @@ for (const [name, { good, mistyped, out }] of Object.entries(VALUES)) {
   });
 }
 
-Deno.test("a parameter that is not there is a TypeError which lists those that are, with no value in it", () => {
-  const { message } = assertThrows(() => new WebServer({ pasword: "hunter2" } as object), TypeError);
-  assertStringIncludes(
-    message,
-    'Cannot set parameter "pasword": the parameters are active, port, localaddress, secure',
-  );
-  assert(!message.includes("hunter2"));
+Deno.test("an unknown parameter is a TypeError with the name that was meant, or with all names, and without the value", () => {
+  const cases = [
+    [{ prot: 1 }, 'Cannot set parameter "prot": there is no such parameter; did you mean "port"?'],
+    [{ pasword: "hunter2" }, 'Cannot set parameter "pasword": there is no such parameter; did you mean "password"?'],
+    [
+      { xyzzy: "hunter2" },
+      'Cannot set parameter "xyzzy": there is no such parameter; the parameters are active, port, ',
+    ],
+  ] as const;
+  for (const [parameters, sentence] of cases) {
+    const { message } = assertThrows(() => new WebServer(parameters as object), TypeError);
+    assertStringIncludes(message, sentence);
+    assert(!message.includes("hunter2"));
+  }
   assertThrows(() => new WebServer({ toString: 1 } as object), TypeError, '"toString"');
   assertThrows(() => new WebServer("9980" as never), TypeError, "an object");
   assertThrows(() => new WebServer({ active: true } as object), TypeError, "start()");
+});
+
+Deno.test("an object of callbacks with a misspelt name is a TypeError with the right name, also as a method of a class", async () => {
+  class Panel {
+    onServerStrat() {}
+  }
+  const server = new WebServer({ callbacks: { onError() {} } });
+  for (
+    const [callbacks, was, meant] of [
+      [{ onHttpRequest() {} }, "onHttpRequest", "onHTTPRequest"],
+      [{ on_web_socket_open() {} }, "on_web_socket_open", "onWebSocketOpen"],
+      [new Panel(), "onServerStrat", "onServerStart"],
+    ] as const
+  ) {
+    const sentence = `Cannot set parameter "callbacks": nothing ever calls its "${was}". Name it "${meant}"`;
+    assertEquals(assertThrows(() => new WebServer({ callbacks: callbacks as object }), TypeError).message, sentence);
+    assertEquals(
+      (await assertRejects(() => server.set({ callbacks: callbacks as object }), TypeError)).message,
+      sentence,
+    );
+  }
+});
+
+Deno.test("an object of callbacks may hold other things: helpers, state, a value that is nearly named as a callback", () => {
+  const callbacks = { onHTTPRequest() {}, onHttpRequest: 5, helper() {}, on: () => {}, clients: new Map() };
+  new WebServer({ callbacks });
+});
+
+Deno.test("a wrong value is shown on one line, however large it is", () => {
+  const large = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`key${index}`, "x\ny"]));
+  for (const parameters of [{ port: large }, { callbacks: { onHTTPRequest: large } }, { name: new Error("x\ny") }]) {
+    const { message } = assertThrows(() => new WebServer(parameters as object), TypeError);
+    assertMatch(message, /^[^\n]{1,250}$/);
+  }
 });
 
 Deno.test("undefined is absent, and the snapshot of the parameters is frozen with its lists", async () => {

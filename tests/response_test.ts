@@ -264,6 +264,23 @@ Deno.test("a Response of a known length has that length, however large, and not 
   }
 });
 
+Deno.test("a long text arrives as UTF-8 whatever its characters are, with half ones replaced", async () => {
+  const texts = [
+    // Its characters of two units start at even offsets, then at odd ones, then behind half a character.
+    ...["", "x", "\ud83c"].map((start) => start + "\ud83c\udf9b".repeat(100_000)),
+    "\ud83c".repeat(100_000),
+    "x".repeat(100_000) + "\u4e2d".repeat(100_000),
+    "gr\u00fcn".repeat(50_000),
+  ];
+  await using subject = await answering((response, uri) => ({ ...response, data: texts[Number(uri.slice(1))]! }));
+  for (const [index, text] of texts.entries()) {
+    const answer = await fetch(`${subject.url}${index}`);
+    const expected = new TextEncoder().encode(text);
+    assertEquals(answer.headers.get("content-length"), String(expected.length));
+    assert((await answer.bytes()).every((byte, at) => byte === expected[at]), `text ${index} arrives changed`);
+  }
+});
+
 /** What must never reach the wire: `what`, what is returned for it, and a word of the error. */
 const impossible: [what: string, answer: (response: ResponseDictionary) => unknown, word: string][] = [
   ["statusCode 0", () => ({ statusCode: 0 }), "statusCode"],

@@ -1,6 +1,6 @@
 /** Workarounds for Deno: each is named in the source and explained in docs/deno.md. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 
 const root = new URL("../", import.meta.url);
 
@@ -20,11 +20,4 @@ Deno.test("every id of a workaround in the source has a row in docs/deno.md, and
   const named = [...(await sources()).values()].join("\n").matchAll(/\b[PLDWHSCM]\d\b(?!\()/g);
   const sorted = (ids: Iterable<string>) => [...new Set(ids)].sort();
   assertEquals(sorted([...named].map(([id]) => id)), sorted([...documented].map(([, id]) => id!)));
-});
-
-Deno.test("private objects of Deno are read in internal/engine/deno.ts only", async () => {
-  for (const [path, text] of await sources()) {
-    const isPrivate = /getOwnPropertySymbols|getBuiltinModule|Deno\[Deno\.internal\]|\bext:deno_/.test(text);
-    assert(!isPrivate || path === "internal/engine/deno.ts", path);
-  }
 });

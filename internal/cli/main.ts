@@ -1,46 +1,39 @@
 /** The command line. */
 
-import { parseArgs } from "node:util";
 import deno from "../../deno.json" with { type: "json" };
 import { WebServer } from "../../server.ts";
 import { isWildcard } from "../engine/address.ts";
 import { flushConsole, print, Throttle } from "../operator/console.ts";
 import { nearest } from "../operator/nearest.ts";
-import { defaults, type ParameterChange, type WebServerParameters } from "../operator/parameters.ts";
-import { PARAMETER_NAMES } from "../operator/rules.ts";
+import {
+  defaults,
+  PARAMETER_NAMES,
+  type ParameterChange,
+  PARAMETERS,
+  type WebServerParameters,
+} from "../operator/parameters.ts";
 import { decodePassword } from "../files/text_file.ts";
 
-const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
+/** The help before and after the lines of the flags; up to 79 columns. */
+const USES = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
 
-  deno run --allow-net mod.ts                           the template, on port 9980
-  deno run --allow-net mod.ts --localaddress 127.0.0.1  for this machine only
-  deno run --allow-write=. mod.ts init [DIRECTORY]      writes webserver1_callbacks.ts
-  deno run --allow-net --allow-read=. mod.ts --callbacks webserver1_callbacks.ts \\
-    --watch --log
-  deno run --allow-net --allow-read=certs mod.ts --secure \\
-    --privatekey certs/key.pem --certificate certs/cert.pem
-  deno run mod.ts hash-password                         for verifyBasic()
-  deno run mod.ts touchdesigner                         prints the Python file of the link
-
-  --port NUMBER              9980; 0 is any free port
-  --localaddress ADDRESS     to listen on; blank is all interfaces
-  --callbacks FILE           or a URL; --language node|input, --wordwrap input|on|off
-  --watch                    take callbacks and certificate anew when they are saved
-  --name NAME                of the operator: webserver1
-  --extension dat|language|custom, --customext EXT      of the file that init writes
-  --secure                   TLS, with --privatekey FILE and --certificate FILE (PEM)
-  --password-file FILE       with the password of the private key
-  --origins same|any|LIST    web pages that may change something
-  --trustedProxies LIST      addresses, with commas
-  --maxBodySize, --maxBodyMemory, --maxMessageSize, --maxBufferedAmount BYTES
-  --maxConnections, --maxFormFields NUMBER    WebSockets at once, fields of a form
-  --requestTimeout, --idleTimeout, --shutdownTimeout SECONDS
-  --body buffer|stream       how a callback gets a request's body
-  --log                      a line for each request
-  --help, --version
-
-Ctrl-C stops it, and so does closing its terminal. SIGUSR2 restarts it, with callbacks and
-certificate read again.
+  The template, on port 9980, for the whole network or for this machine only
+    deno run --allow-net mod.ts
+    deno run --allow-net mod.ts --localaddress 127.0.0.1
+  Your own callbacks: write webserver1_callbacks.ts, edit it, and serve it
+    deno run --allow-write=. mod.ts init [DIRECTORY]
+    deno run --allow-net --allow-read=. mod.ts \\
+      --callbacks webserver1_callbacks.ts --watch --log
+  HTTPS and WSS
+    deno run --allow-net --allow-read=certs mod.ts --secure \\
+      --privatekey certs/key.pem --certificate certs/cert.pem
+  A password for verifyBasic(), and the Python file for TouchDesigner's side
+    deno run mod.ts hash-password
+    deno run mod.ts touchdesigner
+`;
+const SIGNALS = `
+Ctrl-C stops the server, and so does closing its terminal. SIGUSR2 restarts it,
+with callbacks and certificate read again. A LIST has commas between its items.
 `;
 
 /** Exit codes: 1 if the server could not start, or lost its port for good; 2 if the command line is wrong. */
@@ -52,11 +45,10 @@ const FLUSH = 1_000;
 /** What is wrong with the command line. */
 class UsageError extends Error {}
 
-/** Parameters that have no flag: a program runs, and others can see its flags. */
-const NO_FLAG: readonly (keyof WebServerParameters)[] = ["active", "password"];
-const FLAG_PARAMETERS = PARAMETER_NAMES.filter((name) => !NO_FLAG.includes(name));
+/** Parameters with a flag of their name. The password has none: other users of the machine can see the command line. */
+const FLAG_PARAMETERS = PARAMETER_NAMES.filter((name) => name !== "password" && PARAMETERS[name].help !== undefined);
 
-/** Flags that are no parameters. */
+/** The other flags. */
 const OTHERS = {
   "password-file": { type: "string" },
   log: { type: "boolean" },
@@ -66,10 +58,27 @@ const OTHERS = {
 
 const COMMANDS = ["init", "hash-password", "touchdesigner"];
 
+/** The help. */
+function help(): string {
+  const line = (flag: string, text: string) => `  --${flag}`.padEnd(29) + text;
+  const flags = PARAMETER_NAMES.flatMap((name) => {
+    const { help, kind, default: usual } = PARAMETERS[name];
+    if (help === undefined) return [];
+    if (name === "password") return [line("password-file FILE", help)];
+    const shown = typeof usual === "number" || typeof usual === "string" ? String(usual) : "";
+    return [line(`${name} ${kind.placeholder ?? ""}`, shown === "" ? help : `${help} (${shown})`)];
+  });
+  flags.push(line("log", "print a line for each request"), line("help, --version", "print this, or the version"));
+  return `${USES}\n${flags.join("\n")}\n${SIGNALS}`;
+}
+
 type Values = Record<string, string | boolean | undefined>;
 
 /** The command line, taken apart. */
-function parse(args: string[]): { values: Values; words: string[] } {
+async function parse(args: string[]): Promise<{ values: Values; words: string[] }> {
+  // To load the parser takes a fifth of the time to start.
+  if (args.length === 0) return { values: {}, words: [] };
+  const { parseArgs } = await import("node:util");
   const parameters = FLAG_PARAMETERS.map((name) =>
     [name, { type: typeof defaults[name] === "boolean" ? "boolean" : "string" }] as const
   );
@@ -207,8 +216,8 @@ async function printCallbacks(): Promise<void> {
 }
 
 async function run(args: string[]): Promise<void> {
-  const { values, words: [command, ...words] } = parse(args);
-  if (values.help) return print("log", HELP);
+  const { values, words: [command, ...words] } = await parse(args);
+  if (values.help) return print("log", help());
   if (values.version) return print("log", deno.version);
   if (command !== undefined && !COMMANDS.includes(command)) {
     const meant = nearest(command, COMMANDS);

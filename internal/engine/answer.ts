@@ -3,7 +3,8 @@
 import { STATUS_TEXT } from "@std/http/status";
 import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "./deno.ts";
 import { checkValue, numberIn } from "./header_values.ts";
-import { byteLength, type Sendings } from "./sending.ts";
+import { rangeAnswer } from "./range.ts";
+import type { Sendings } from "./sending.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
 const LARGE = 64 * 1024;
@@ -54,23 +55,34 @@ function mark(answer: Response): Response {
 
 /** The bytes that a GET is answered with. */
 function lengthOf(data: Content): number {
-  if (typeof data === "string") return byteLength(data);
+  if (typeof data === "string") return Buffer.byteLength(data);
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
 function sent(data: Content, sendings: Sendings): ReadableStream {
   if (typeof data === "string") return sendings.text(data);
   if (data instanceof Blob) return sendings.stream(data.stream(), false);
-  return sendings.bytes(
-    ArrayBuffer.isView(data)
-      ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-      : new Uint8Array(data),
-  );
+  return sendings.bytes(bytesOf(data));
+}
+
+function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
 }
 
 function withLength(headers: HeadersInit | undefined, length: number): Headers {
   const all = new Headers(headers);
   all.set("content-length", String(length));
+  return all;
+}
+
+/** The headers of an answer of known length; one that is worth it says that its parts can be had. */
+function headersOfWhole(status: number, headers: HeadersInit | undefined, data: Content): Headers {
+  const all = withLength(headers, lengthOf(data));
+  if (status === 200 && (isLarge(data) || data instanceof Blob) && !all.has("accept-ranges")) {
+    all.set("accept-ranges", "bytes");
+  }
   return all;
 }
 
@@ -102,6 +114,8 @@ export function answerWith(
     return new Response(null, { status, headers: headers! });
   }
   if (request.method === "HEAD") return headOf(status, headers, data);
+  const part = status === 200 && !isStream ? partOf(headers, data, request, sendings) : undefined;
+  if (part) return part;
   // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length (H6).
   if (data === "") return new Response(null, { status, headers: headers! });
   if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
@@ -112,7 +126,26 @@ export function answerWith(
 
 /** An answer with data that is sent in pieces. */
 function whole(status: number, headers: HeadersInit | undefined, data: Content, sendings: Sendings): Response {
-  return mark(new Response(sent(data, sendings), { status, headers: withLength(headers, lengthOf(data)) }));
+  return mark(new Response(sent(data, sendings), { status, headers: headersOfWhole(status, headers, data) }));
+}
+
+/** The answer to a request for a part of the data, if this is one. */
+function partOf(
+  headers: HeadersInit | undefined,
+  data: Content,
+  request: Request,
+  sendings: Sendings,
+): Response | undefined {
+  const range = rangeAnswer(request, headers, () => lengthOf(data));
+  if (range === undefined) return undefined;
+  const own = { "accept-ranges": "bytes", "content-range": range.contentRange };
+  if (range.bounds === undefined) return refusal(416, undefined, own);
+  const part = data instanceof Blob
+    ? data.slice(...range.bounds)
+    : (typeof data === "string" ? new TextEncoder().encode(data) : bytesOf(data)).subarray(...range.bounds);
+  const all = withLength(headers, lengthOf(part));
+  for (const [name, value] of Object.entries(own)) all.set(name, value);
+  return mark(new Response(sent(part, sendings), { status: 206, headers: all }));
 }
 
 /**
@@ -121,7 +154,7 @@ function whole(status: number, headers: HeadersInit | undefined, data: Content, 
  */
 function headOf(status: number, headers: HeadersInit | undefined, data: Content | ReadableStream): Response {
   if (!(data instanceof ReadableStream)) {
-    return new Response(null, { status, headers: withLength(headers, lengthOf(data)) });
+    return new Response(null, { status, headers: headersOfWhole(status, headers, data) });
   }
   discard(data);
   const all = new Headers(headers);
@@ -177,6 +210,8 @@ export function answerFrom(response: Response, request: Request, sendings: Sendi
   const isStream = content instanceof ReadableStream;
   if (request.method === "HEAD") return mark(headOf(status, headers, isStream ? bodyOf(response)! : content));
   if (isStream) return streamed(status, headers, bodyOf(response)!, sendings);
+  const part = status === 200 ? partOf(headers, content, request, sendings) : undefined;
+  if (part) return part;
   if (isLarge(content)) return whole(status, headers, content, sendings);
   // A length that is known is not the callback's to say.
   const isRight = announced === undefined || announced === String(lengthOf(content));

@@ -22,6 +22,8 @@ export interface ListenOptions {
   readonly port: number;
   /** For TLS. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** Whether answers are compressed. */
+  readonly compression: boolean;
   handler(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response>;
   /** Answers where the handler could not. */
   onError(error: unknown): Response;
@@ -38,8 +40,15 @@ export function listenAddress(hostname: string, port: number, scheme = "http"): 
 /** A `Deno.serve`, with its own errors. */
 function accept(options: ListenOptions, hostname: string, port: number): Accepting {
   const abort = new AbortController();
-  const { certificate, handler, onError } = options;
-  const settings = { port, hostname, signal: abort.signal, onListen: () => {}, onError };
+  const { certificate, compression, handler, onError } = options;
+  const settings = {
+    port,
+    hostname,
+    signal: abort.signal,
+    automaticCompression: compression,
+    onListen: () => {},
+    onError,
+  };
   const server = certificate
     ? Deno.serve({ ...settings, cert: certificate.cert, key: certificate.key }, handler)
     : Deno.serve(settings, handler);

@@ -11,27 +11,8 @@ const CHECK_INTERVAL = 500;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const encoder = new TextEncoder();
-/** Characters of a text that are encoded at a time: of three bytes each at most. */
-const CHARACTERS = 32 * 1024;
-
-/** The next characters of a text, never only the first half of one. */
-function slice(text: string, start: number): string {
-  const end = start + CHARACTERS;
-  const last = text.charCodeAt(end - 1);
-  return text.slice(start, last >= 0xd800 && last < 0xdc00 ? end - 1 : end);
-}
-
-/** The bytes of a text in UTF-8. Many times as fast as to encode it whole. */
-export function byteLength(text: string): number {
-  const scratch = new Uint8Array(3 * CHARACTERS);
-  let bytes = 0;
-  for (let start = 0; start < text.length;) {
-    const { read, written } = encoder.encodeInto(slice(text, start), scratch);
-    start += read;
-    bytes += written;
-  }
-  return bytes;
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 /** A body under way. */
@@ -82,13 +63,18 @@ export class Sendings {
 
   /** Sends text as UTF-8, encoded piece by piece: a client that is slow holds one piece, not a second copy. */
   text(text: string): ReadableStream<Bytes> {
+    // Characters of a piece, if those with many bytes are spread evenly over the text.
+    const count = Math.ceil(PIECE * text.length / Buffer.byteLength(text));
     let sent = 0;
     return this.#stream({
       next() {
         if (sent === text.length) return undefined;
-        const characters = slice(text, sent);
-        sent += characters.length;
-        return encoder.encode(characters);
+        const start = sent;
+        sent = Math.min(start + count, text.length);
+        // Never only the first half of a character.
+        if (sent < text.length && isHighSurrogate(text.charCodeAt(sent - 1))) sent--;
+        // Beyond ASCII, it takes half the time of a TextEncoder.
+        return Buffer.from(text.slice(start, sent));
       },
     });
   }

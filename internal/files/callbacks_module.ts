@@ -4,8 +4,7 @@ import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../../callbacks.ts";
-import { nearest } from "../operator/nearest.ts";
-import { CALLBACK_NAMES } from "../operator/parameters.ts";
+import { CALLBACK_NAMES, checkCallbacks } from "../operator/callback_names.ts";
 import { decodeFile } from "./text_file.ts";
 import { inTime } from "../engine/within.ts";
 
@@ -143,7 +142,7 @@ type Exports = Readonly<Record<string, unknown>>;
 function pick(module: Exports, shown: string): Callbacks {
   const byDefault = module.default;
   const candidates = [module, ...(typeof byDefault === "object" && byDefault !== null ? [byDefault as Exports] : [])];
-  for (const candidate of candidates) check(candidate, shown);
+  for (const candidate of candidates) checkCallbacks(candidate, `Cannot load callbacks "${shown}"`);
   const [callbacks, second] = candidates.filter((candidate) =>
     CALLBACK_NAMES.some((name) => candidate[name] !== undefined)
   );
@@ -160,29 +159,6 @@ function pick(module: Exports, shown: string): Callbacks {
     );
   }
   return callbacks as Callbacks;
-}
-
-/** Refuses what can never be called: a callback that is no function, and a name that is nearly a callback's. */
-function check(exports: Exports, shown: string): void {
-  for (const name of CALLBACK_NAMES) {
-    const callback = exports[name];
-    if (callback !== undefined && typeof callback !== "function") {
-      throw new TypeError(
-        `Cannot load callbacks "${shown}": its ${name} is not a function, but ${
-          Deno.inspect(callback, { depth: 0, strAbbreviateSize: 40 })
-        }`,
-      );
-    }
-  }
-  for (const name of Object.keys(exports)) {
-    if (typeof exports[name] !== "function" || CALLBACK_NAMES.includes(name as keyof Callbacks)) continue;
-    const meant = nearest(name, CALLBACK_NAMES);
-    if (meant !== undefined) {
-      throw new TypeError(
-        `Cannot load callbacks "${shown}": it exports "${name}", which is never called. Name it "${meant}"`,
-      );
-    }
-  }
 }
 
 function missing(url: URL, cause: unknown): Error {

@@ -2,18 +2,9 @@
 
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { builtin } from "../engine/deno.ts";
+import type { Certificate } from "../operator/files.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 import { decodeFile } from "./text_file.ts";
-
-/** What `Deno.serve` wants, and what the operator is to be warned of. */
-export interface Certificate {
-  /** The certificate and its chain, in PEM. */
-  readonly cert: string;
-  /** The private key, in PEM, not encrypted. */
-  readonly key: string;
-  /** One sentence for each certificate that clients refuse at this time. */
-  readonly warnings: string[];
-}
 
 type TLSParameters = Pick<WebServerParameters, "privatekey" | "certificate" | "password">;
 

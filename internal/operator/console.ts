@@ -42,9 +42,9 @@ class Lines {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when nothing waits. */
-  flush(): Promise<void> {
-    return this.#writing ?? Promise.resolve();
+  /** Resolves when nothing waits; undefined if nothing does. */
+  flush(): Promise<void> | undefined {
+    return this.#writing;
   }
 
   async #write(): Promise<void> {
@@ -101,9 +101,12 @@ export function print(level: Level, line: string, ...error: [error?: unknown]): 
 
 /** Resolves when all lines are written, or after a time, in milliseconds. */
 export async function flushConsole(timeout: number): Promise<void> {
+  const flushes = [output.flush(), errors.flush()];
+  // The first timer of a process takes Deno about as long as to load this whole package (C9).
+  if (flushes.every((flush) => flush === undefined)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, timeout);
-  await Promise.race([promise, Promise.all([output.flush(), errors.flush()])]);
+  await Promise.race([promise, Promise.all(flushes)]);
   clearTimeout(timer);
 }
 

@@ -6,6 +6,7 @@ import { Failure, faultOf } from "../engine/fault.ts";
 import { print, printable, Throttle } from "./console.ts";
 import { Deadlines, type Progress } from "../engine/deadlines.ts";
 import { CookClock } from "./info.ts";
+import type { LiveParameters } from "./live_parameters.ts";
 import { cancel } from "./response.ts";
 
 /** What can fail beside callbacks; the message of such an error says it all, while for the user's own code the stack counts. */
@@ -24,6 +25,7 @@ type Arguments<Name extends keyof Callbacks> = NonNullable<Callbacks[Name]> exte
 /** The cooks of one operator. */
 export class Cooks {
   readonly #webServer: WebServer;
+  readonly #live: LiveParameters;
   readonly #throttle = new Throttle();
   /** The callbacks in use. */
   callbacks: Callbacks;
@@ -37,10 +39,11 @@ export class Cooks {
   /** Of callbacks, and of request bodies to arrive. */
   readonly deadlines: Deadlines;
 
-  constructor(webServer: WebServer, callbacks: Callbacks) {
+  constructor(webServer: WebServer, live: LiveParameters, callbacks: Callbacks) {
     this.#webServer = webServer;
+    this.#live = live;
     this.callbacks = callbacks;
-    this.deadlines = new Deadlines(() => webServer.parameters.requestTimeout);
+    this.deadlines = new Deadlines(() => live.current.requestTimeout);
   }
 
   /** Counts errors and warnings from 0 again, and prints those of each kind again. */
@@ -98,7 +101,7 @@ export class Cooks {
   }
 
   #givenUp(name: string, stopped: boolean): Failure {
-    const { requestTimeout } = this.#webServer.parameters;
+    const { requestTimeout } = this.#live.current;
     const late = stopped
       ? 'before the server stopped: see parameter "shutdownTimeout"'
       : `within ${requestTimeout} s: see parameter "requestTimeout"`;
@@ -156,7 +159,7 @@ export class Cooks {
 
   #print(level: "warn" | "error", message: string, dropped: number, ...error: [error?: unknown]): void {
     const more = dropped === 0 ? "" : ` (${dropped} more of this kind were not printed)`;
-    print(level, `${this.#webServer.name}: ${message}${more}`, ...error);
+    print(level, `${this.#live.current.name}: ${message}${more}`, ...error);
   }
 }
 

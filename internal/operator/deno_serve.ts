@@ -1,24 +1,31 @@
-/** A server as the program of `deno serve`, which owns the listener. */
+/** A server that `deno serve` runs: `deno serve` owns the listener. */
 
 import { canonicalIP, isLoopback } from "../engine/address.ts";
 import type { ListenAddress } from "../engine/listener.ts";
 import { defaults, type WebServerParameters } from "./parameters.ts";
 
 /**
- * Refuses parameters that `deno serve` does not keep.
+ * Refuses parameters of the listener that differ from the listener of `deno serve`.
  *
- * @param address Where it listens; undefined on a Unix socket
- * @throws {Error} With the flag to use instead
+ * @param address Where `deno serve` listens; undefined on a Unix socket
+ * @throws {Error} Names the flag to use instead
  */
 export function refuseIgnored(parameters: WebServerParameters, address: ListenAddress | undefined): void {
-  const { secure, port, localaddress } = parameters;
+  const { secure, compression, port, localaddress } = parameters;
   if (secure) {
     throw new Error(
       'Cannot keep parameter "secure": `deno serve` serves plain HTTP. Leave it out and put a proxy in front, or call ' +
         "server.start() and run the program by `deno run`",
     );
   }
-  if (port !== defaults.port && port !== address?.port) {
+  if (compression) {
+    throw new Error(
+      'Cannot keep parameter "compression": `deno serve` decides about that. Leave it out and set the environment variable ' +
+        "DENO_SERVE_AUTOMATIC_COMPRESSION=1",
+    );
+  }
+  // 0 asks for any port.
+  if (port !== 0 && port !== defaults.port && port !== address?.port) {
     throw new Error(
       `Cannot keep parameter "port" set to ${port}: \`deno serve\` listens on ${
         where(address?.port)
@@ -44,10 +51,10 @@ function isSame(wanted: string, address: ListenAddress | undefined): boolean {
   return canonicalIP(wanted) === canonicalIP(address.hostname);
 }
 
-/** Calls `stop` at the first signal at which `deno serve` ends. A second one has its default effect. */
+/** Calls `stop` at the first signal that ends `deno serve`. A second one ends the process at once. */
 export function onStopSignal(stop: () => void): void {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  // A listener of a signal does not keep the process, and Deno's own may be called first, and leave nothing that does (S3).
+  // Signal listeners do not keep the process alive. Deno's own listener may run first and close everything that does (S3).
   const keep = setInterval(() => {}, 2 ** 30);
   const heed = () => {
     clearInterval(keep);
@@ -57,8 +64,8 @@ export function onStopSignal(stop: () => void): void {
   for (const signal of signals) Deno.addSignalListener(signal, heed);
 }
 
-/** Ends the process if it does not end by itself in `shutdownTimeout`: a client that reads nothing would keep it for ever (W4). */
+/** Ends the process after `shutdownTimeout` if it is still there: a client that does not read would keep it alive for ever (W4). */
 export function endProcess({ shutdownTimeout }: WebServerParameters): void {
-  // Without a reference, it is no reason for the process to go on.
+  // This timer must not keep the process alive itself.
   Deno.unrefTimer(setTimeout(() => Deno.exit(0), shutdownTimeout * 1000));
 }

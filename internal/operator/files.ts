@@ -1,30 +1,28 @@
-/** The files behind the parameters: loaded and proved before anything changes, and watched. */
+/** The files that parameters name: loaded and checked before anything changes, and watched. */
 
 import type { Callbacks } from "../../callbacks.ts";
 import type { WebServerParameters } from "./parameters.ts";
-import type { Certificate } from "../files/certificate.ts";
 import { inTime } from "../engine/within.ts";
 
-/** Seconds for files to be read: a server that waits for one can neither start nor stop. */
+/** Seconds until a file must be read: a server that waits for one can neither start nor change. */
 const READ_TIMEOUT = 30;
 
-// What most servers do without is loaded when it is needed: it would double the time that each takes to start.
+// The modules that read files are loaded when a parameter names one: they would double the start-up time.
 
-/** Parameters that name files, or say how to take them. */
-export const FILE_PARAMETERS = [
-  "callbacks",
-  "language",
-  "secure",
-  "privatekey",
-  "certificate",
-  "password",
-  "watch",
-] as const satisfies (keyof WebServerParameters)[];
-
-/** What can be saved anew. */
+/** A file that was saved while the server watches it. */
 export type Saved = "callbacks" | "certificate";
 
-/** What was in the files. */
+/** What `Deno.serve` wants, and what the operator is to be warned of. */
+export interface Certificate {
+  /** The certificate and its chain, in PEM. */
+  readonly cert: string;
+  /** The private key, in PEM, not encrypted. */
+  readonly key: string;
+  /** One sentence for each certificate that clients refuse at this time. */
+  readonly warnings: string[];
+}
+
+/** The contents of the files. */
 export interface Files {
   readonly callbacks: Callbacks;
   /** Undefined without TLS. */
@@ -33,19 +31,19 @@ export interface Files {
   readonly watcher: AsyncDisposable | undefined;
 }
 
-/** Whether the callbacks are a module to be loaded. */
+/** Whether the callbacks are a module that has to be loaded. */
 export function isModule(callbacks: WebServerParameters["callbacks"]): callbacks is string | URL {
   return typeof callbacks === "string" || callbacks instanceof URL;
 }
 
-/** The callbacks; a module is loaded anew. */
+/** The callbacks; a module is loaded again. */
 export async function readCallbacks({ callbacks, language }: WebServerParameters): Promise<Callbacks> {
   if (!isModule(callbacks)) return callbacks;
   const { loadCallbacks } = await import("../files/callbacks_module.ts");
   return await loadCallbacks(callbacks, language);
 }
 
-/** The certificate, read anew; undefined without TLS. */
+/** The certificate, read again; undefined without TLS. */
 export async function certificateOf(parameters: WebServerParameters): Promise<Certificate | undefined> {
   if (!parameters.secure) return undefined;
   const { readCertificate } = await import("../files/certificate.ts");
@@ -53,19 +51,19 @@ export async function certificateOf(parameters: WebServerParameters): Promise<Ce
   return await inTime(READ_TIMEOUT, readCertificate(parameters), late);
 }
 
-/** Whether a listener with the one serves as one with the other does. */
+/** Whether both are the same certificate and key, so that the listener can stay. */
 export function isSame(one: Certificate | undefined, other: Certificate | undefined): boolean {
   return one?.cert === other?.cert && one?.key === other?.key;
 }
 
 /**
- * Loads and proves what the parameters name.
+ * Loads and checks the files that the parameters name.
  *
- * @param saved With `watch`, hears of a file that is written
+ * @param saved Called with each file that is saved, if `watch` is on
  * @throws {Error} (rejects) As `loadCallbacks` and `readCertificate` do
  */
 export async function readFiles(parameters: WebServerParameters, saved: (what: Saved) => void): Promise<Files> {
-  // From before they are read, so that no change is lost.
+  // Watch before reading, so that no change is missed.
   const watcher = parameters.watch ? await watch(parameters, saved) : undefined;
   try {
     return { callbacks: await readCallbacks(parameters), certificate: await certificateOf(parameters), watcher };
@@ -73,6 +71,11 @@ export async function readFiles(parameters: WebServerParameters, saved: (what: S
     await watcher?.[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Stops watching the files. */
+export async function release(files: Files | undefined): Promise<void> {
+  await files?.watcher?.[Symbol.asyncDispose]();
 }
 
 async function watch(

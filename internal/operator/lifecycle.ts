@@ -1,107 +1,118 @@
-/** The life cycle: from parameters to a server that runs, and from each state to the next one, in turn. */
+/** The life cycle: a server stops, runs, or wants its port back, and its parameters change meanwhile. */
 
 import type { Address } from "../engine/address.ts";
-import { flushConsole } from "./console.ts";
-import { faultOf } from "../engine/fault.ts";
-import type { Cooks } from "./cooks.ts";
 import { keepFreedMemory, surviveLongTexts } from "../engine/deno.ts";
-import {
-  certificateOf,
-  FILE_PARAMETERS,
-  type Files,
-  isModule,
-  isSame,
-  readCallbacks,
-  readFiles,
-  type Saved,
-} from "./files.ts";
+import { faultOf } from "../engine/fault.ts";
 import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
-import { changed, type WebServerParameters } from "./parameters.ts";
 import { refusal } from "../engine/answer.ts";
-import { CallbackHooks } from "./hooks.ts";
 import { type Engine, Run } from "../engine/run.ts";
 import { Stalled } from "../engine/sending.ts";
 import { within } from "../engine/within.ts";
+import { keepTrying, lostPort } from "./comeback.ts";
+import type { Cooks } from "./cooks.ts";
+import { certificateOf, type Files, isModule, isSame, readCallbacks, readFiles, release, type Saved } from "./files.ts";
+import { CallbackHooks } from "./hooks.ts";
+import type { LiveParameters } from "./live_parameters.ts";
+import { changed, differing } from "./parameter_change.ts";
+import type { WebServerParameters } from "./parameters.ts";
+import { Patience } from "./patience.ts";
+import { Transitions } from "./transitions.ts";
+
+interface Stopped {
+  readonly is: "stopped";
+  /** It has never had a listener. */
+  readonly fresh: boolean;
+}
+
+interface Running {
+  readonly is: "running";
+  readonly listener: Listener;
+  readonly files: Files;
+}
+
+/** `deno serve` has the listener. */
+interface Served {
+  readonly is: "served";
+  /** Absent on a Unix socket, and in all but the first worker of `deno serve --parallel`. */
+  readonly address: ListenAddress | undefined;
+  /** Absent until a parameter names a file. */
+  readonly files: Files | undefined;
+  /** Requests wait for this: the callbacks module is being loaded. */
+  readonly loading: Promise<void> | undefined;
+}
+
+/** Requests get 503, and `onServerStop` runs. */
+interface Stopping {
+  readonly is: "stopping";
+  readonly address: ListenAddress | undefined;
+}
+
+/** Another program has taken the port during a restart. Parameter `active` is on, but nothing listens. */
+interface Lost {
+  readonly is: "lost";
+  readonly port: number;
+  readonly files: Files;
+  /** The attempts to get the port back. */
+  readonly comeback: Disposable;
+}
 
 /**
- * - `stopped`: no listener
- * - `running`: a listener of our own
- * - `stopping`: as `running`, but every request is answered 503
- * - `served`: `deno serve` has the listener
+ * Changes are queued, so each one finds the server stopped, running, served or without its port; only user code sees it stopping.
+ *
+ * ```
+ * stopped --> running --> stopping --> stopped, or running again (a restart), or lost
+ * lost ----> running, or stopped
+ * stopped --> served --> stopping --> stopped
+ * ```
  */
-type State = "stopped" | "running" | "stopping" | "served";
-
-/** What needs another listener, when it changes. */
-const LISTENER_PARAMETERS = ["localaddress", "port", "secure"] as const satisfies (keyof WebServerParameters)[];
+type State = Stopped | Running | Served | Stopping | Lost;
 
 /** Milliseconds that `onServerStop` has at least. */
 const LEAST_STOP = 500;
-/** Milliseconds that the console has to take what was printed. */
-const FLUSH = 200;
-/** Milliseconds to wait after a change that failed, at first and at most, so that a callback which tries again leaves others their turn. */
-const FIRST_PAUSE = 1;
-const LONGEST_PAUSE = 1_000;
 
 /** The life of one server. */
 export class Lifecycle {
   readonly #cooks: Cooks;
   readonly #engine: Engine;
   readonly #handler: () => Deno.ServeHandler;
-  #parameters: WebServerParameters;
-  #state: State = "stopped";
-  #address: ListenAddress | undefined;
-  #listener: Listener | undefined;
-  #listened = false;
-  #files: Files | undefined;
+  readonly #transitions: Transitions;
+  readonly #patience = new Patience();
+  readonly #live: LiveParameters;
+  #state: State = { is: "stopped", fresh: true };
   #run: Run;
-  #transitions: Promise<unknown> = Promise.resolve();
-  /** Milliseconds to wait before the next change: the last ones failed. */
-  #pause = 0;
-  /** The server lost its port, and tries to get it back: the parameter `active` is on, and the server is not active. */
-  #comeback: { readonly port: number; timer: ReturnType<typeof setTimeout> } | undefined;
-  /** Ends the wait for files. */
-  #interrupt = () => {};
-  /** Under `deno serve`: a callbacks module is on its way. */
-  #loading: Promise<void> | undefined;
 
-  /** @param handler What answers the requests of a listener, as it stands at the start */
-  constructor(cooks: Cooks, parameters: WebServerParameters, handler: () => Deno.ServeHandler) {
+  /** @param handler Returns the function that answers requests; each new listener asks for it */
+  constructor(cooks: Cooks, live: LiveParameters, handler: () => Deno.ServeHandler) {
     this.#cooks = cooks;
-    this.#parameters = parameters;
+    this.#live = live;
     this.#handler = handler;
-    const current = () => this.#parameters;
+    this.#transitions = new Transitions((error, name) => cooks.report(error, name));
     this.#engine = {
       hooks: new CallbackHooks(cooks),
-      settings: {
-        get limits() {
-          return current();
-        },
-      },
+      settings: live,
       deadlines: cooks.deadlines,
       slots: { taken: 0 },
     };
     this.#run = new Run(this.#engine, undefined);
   }
 
-  get parameters(): WebServerParameters {
-    return this.#parameters;
-  }
-
   get active(): boolean {
-    return this.#state === "running" || this.#state === "served";
+    return this.#state.is === "running" || this.#state.is === "served";
   }
 
   /** Whether it has never had a listener. */
   get fresh(): boolean {
-    return this.#state === "stopped" && !this.#listened;
+    return this.#state.is === "stopped" && this.#state.fresh;
   }
 
   get served(): boolean {
-    return this.#state === "served";
+    return this.#state.is === "served";
   }
 
   get address(): ListenAddress | undefined {
-    return this.#address;
+    const state = this.#state;
+    if (state.is === "running") return state.listener.address;
+    return state.is === "served" || state.is === "stopping" ? state.address : undefined;
   }
 
   /** The present run, or the last one. */
@@ -109,80 +120,74 @@ export class Lifecycle {
     return this.#run;
   }
 
-  /** What is to be awaited before the first request is answered. */
+  /** Await this before you answer the first request. */
   get loading(): Promise<void> | undefined {
-    return this.#loading;
+    return this.#state.is === "served" ? this.#state.loading : undefined;
+  }
+
+  get #files(): Files | undefined {
+    return "files" in this.#state ? this.#state.files : undefined;
   }
 
   /** Turns `active` on or off. A stop waits no longer than `shutdownTimeout` for files that are being read. */
   activate(active: boolean): Promise<void> {
-    const patience = active ? undefined : setTimeout(() => this.#interrupt(), this.#parameters.shutdownTimeout * 1000);
-    return this.#transition(active ? "start" : "stop", () => {
-      clearTimeout(patience);
+    const patience = active ? undefined : this.#patience.limit(this.#live.current.shutdownTimeout * 1000);
+    return this.#transitions.add(active ? "start" : "stop", async () => {
+      patience?.[Symbol.dispose]();
       this.#refuseIfServed();
-      return this.#apply({ active });
+      await this.#change({ active });
     });
   }
 
   restart(): Promise<void> {
-    return this.#transition("restart", async () => {
+    return this.#transitions.add("restart", async () => {
       this.#refuseIfServed();
-      const parameters = this.#parameters;
-      if (this.#comeback) await this.#retry(parameters);
-      else if (this.active) await this.#anew(parameters, (files) => this.#replace(parameters, files));
+      if (this.#live.current.active) await this.#change({}, { relisten: true });
     });
   }
 
-  /** @param change That it is right was checked, or is still to be seen */
+  /** @param change Rejects if it is not a valid change */
   set(change: Promise<Partial<WebServerParameters>>): Promise<void> {
     change.catch(() => {});
-    return this.#transition("set", async () => await this.#apply(await change));
+    return this.#transitions.add("set", async () => await this.#change(await change));
   }
 
-  /** `deno serve` has a listener. */
+  /**
+   * `deno serve` has a listener for this server.
+   *
+   * @throws {Error} If the server has one already
+   */
   serve(address: ListenAddress | undefined): void {
-    this.#address = address;
-    this.#state = "served";
-    this.#listened = true;
+    if (!this.served && this.#state.is !== "stopped") {
+      throw new Error(
+        "Cannot serve by `deno serve`: the server has been started already. Leave out server.start(), or run the program " +
+          "by `deno run`",
+      );
+    }
+    this.#state = { is: "served", address, files: this.#files, loading: undefined };
+    this.#live.current = changed(this.#live.current, { active: true });
     this.#begin(address);
-    const parameters = this.#parameters;
-    if (!isModule(parameters.callbacks)) return this.#begun();
-    this.#loading = this.#transition("start", () => this.#anew(parameters, (files) => this.#take(parameters, files)))
+    if (!isModule(this.#live.current.callbacks)) return this.#begun();
+    const loading = this.#transitions.add("start", () => this.#change({}, { read: () => this.#read() }))
       .catch(() => {})
       .finally(() => {
-        this.#loading = undefined;
+        if (this.#state.is === "served") this.#state = { ...this.#state, loading: undefined };
         this.#begun();
       });
+    this.#state = { ...this.#state, loading };
   }
 
-  /** `deno serve` ends: the server stops, as far as it is its own. */
+  /** `deno serve` ends: the server stops, except for the listener. */
   endServed(): Promise<void> {
-    this.#interrupt();
-    // At once: `deno serve` closes what it still finds open, without a callback.
-    const ended = this.#run.end(this.#parameters.shutdownTimeout * 1000);
-    return this.#transition("stop", async () => {
-      await this.#close(ended);
-      await this.#take(this.#parameters, undefined);
+    const patience = this.#patience.limit(0);
+    // At once, since `deno serve` closes the connections that it still finds open, without a callback.
+    const ended = this.#run.end(this.#live.current.shutdownTimeout * 1000);
+    return this.#transitions.add("stop", async () => {
+      patience[Symbol.dispose]();
+      const held = this.#files;
+      await this.#leave(ended);
+      await this.#releaseUnused(held);
     });
-  }
-
-  /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
-  #transition(name: string, step: () => Promise<void>): Promise<void> {
-    const result = this.#transitions.then(async () => {
-      if (this.#pause > 0) await sleep(this.#pause);
-      try {
-        await step();
-        this.#pause = 0;
-      } catch (error) {
-        this.#pause = Math.min(Math.max(FIRST_PAUSE, this.#pause * 2), LONGEST_PAUSE);
-        this.#cooks.report(error, name);
-        throw error;
-      } finally {
-        await flushConsole(FLUSH);
-      }
-    });
-    this.#transitions = result.catch(() => {});
-    return result;
   }
 
   #refuseIfServed(): void {
@@ -191,159 +196,101 @@ export class Lifecycle {
     }
   }
 
-  async #apply(change: Partial<WebServerParameters>): Promise<void> {
-    const before = this.#parameters;
+  /**
+   * Changes parameters, files or the listener: every change of the server's life, from top to bottom.
+   *
+   * @param relisten Whether to go over to a new listener, even if no parameter needs one
+   * @param read Reads files, even if no parameter needs that
+   */
+  async #change(
+    change: Partial<WebServerParameters>,
+    { relisten = false, read }: { relisten?: boolean; read?: () => Promise<Files> } = {},
+  ): Promise<void> {
+    const state = this.#state;
+    const before = this.#live.current;
     const wanted = changed(before, change);
-    const differs = (name: keyof WebServerParameters) =>
-      wanted[name] !== before[name] && (name === "callbacks" || String(wanted[name]) !== String(before[name]));
-    const moved = LISTENER_PARAMETERS.some((name) => differs(name) && wanted[name] !== this.#address?.[name as "port"]);
-    if (moved || differs("active")) this.#refuseIfServed();
-    if (!wanted.active) {
-      if (this.#comeback) this.#endComeback();
-      else if (before.active) await this.#close();
-      await this.#take(wanted, undefined);
-    } else if (this.#comeback && (moved || change.active)) {
-      await this.#retry(wanted);
-    } else if (!before.active) {
-      await this.#anew(wanted, (files) => this.#open(wanted, files));
-    } else if (moved || FILE_PARAMETERS.some(differs)) {
-      await this.#anew(wanted, (files) => this.#exchange(wanted, files, moved));
-    } else {
-      await this.#take(wanted, this.#files);
-    }
-  }
+    // A port that does not change stays the real one, also if the parameter says 0.
+    const present = state.is === "running" ? state.listener.address.port : state.is === "lost" ? state.port : undefined;
+    const port = present !== undefined && wanted.port === before.port ? present : wanted.port;
 
-  /** Reads the files that parameters name, and uses them; where that fails, they are let go. */
-  async #anew(parameters: WebServerParameters, use: (files: Files) => Promise<void>): Promise<void> {
-    const files = await this.#unlessStopped(readFiles(parameters, (what) => this.#saved(what)), letGo);
+    const moves = differing(before, wanted, "listener").some((name) =>
+      name !== "port" || wanted.port !== this.address?.port
+    );
+    if (moves || wanted.active !== before.active) this.#refuseIfServed();
+    const listens = moves || relisten || state.is === "stopped" || (state.is === "lost" && change.active === true);
+
+    const held = this.#files;
+    let files: Files | undefined;
     try {
-      await use(files);
-    } catch (error) {
-      if (this.#files !== files) await files.watcher?.[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** Waits for files, until a stop waits for them. What comes later is let go. */
-  async #unlessStopped<Value>(reading: Promise<Value>, discard?: (value: Value) => unknown): Promise<Value> {
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    let interrupted = false;
-    this.#interrupt = () => {
-      interrupted = true;
-      reject(new Error("The server was stopped before its files were read"));
-    };
-    reading.then((value) => interrupted && discard?.(value)).catch(() => {});
-    try {
-      return await Promise.race([reading, stopped]);
-    } finally {
-      this.#interrupt = () => {};
-    }
-  }
-
-  /** A file that is watched was saved: it is taken if it can be used. */
-  #saved(what: Saved): void {
-    this.#transition(what, async () => {
-      const files = this.#files;
-      if (!this.#parameters.active || files === undefined) return;
-      if (what === "callbacks") {
-        await this.#take(this.#parameters, {
-          ...files,
-          callbacks: await this.#unlessStopped(readCallbacks(this.#parameters)),
-        });
-      } else {
-        const certificate = await this.#unlessStopped(certificateOf(this.#parameters));
-        await this.#exchange(this.#parameters, { ...files, certificate }, false);
+      if (!wanted.active) {
+        await this.#leave();
+        return this.#adopt(wanted);
       }
+      // In place, if nothing has to be read.
+      if (!listens && !read && differing(before, wanted, "files").length === 0) return this.#adopt(wanted, held);
+
+      // If a file cannot be read, or the address cannot be had, this throws before anything has changed.
+      files = await this.#patience.wait(read ? read() : this.#read(wanted), (late) => this.#releaseUnused(late));
+      const sameCertificate = state.is !== "running" || isSame(files.certificate, state.files.certificate);
+      if (!listens && sameCertificate) return this.#adopt(wanted, files);
+
+      // Listen on the new address before the old one is left. `deno serve` may have taken over while the files were read.
+      this.#refuseIfServed();
+      let listener: Listener | undefined;
+      try {
+        listener = this.#listen(wanted, files, port);
+      } catch (error) {
+        // The listener that the server has may be in the way: then it has to be closed first.
+        const inOwnWay = state.is === "running" && port === present && error instanceof Deno.errors.AddrInUse;
+        if (!inOwnWay) throw error;
+      }
+
+      // From the old listener to the new one, or back.
+      await this.#leave();
+      try {
+        this.#start(wanted, files, listener ?? this.#listen(wanted, files, port));
+      } catch (error) {
+        throw state.is === "running" ? this.#goBack(before, state, error) : error;
+      }
+    } finally {
+      // After the change, these are the old files; if it failed, the new ones.
+      await this.#releaseUnused(held);
+      await this.#releaseUnused(files);
+    }
+  }
+
+  #read(parameters: WebServerParameters = this.#live.current): Promise<Files> {
+    return readFiles(parameters, (what) => this.#reload(what));
+  }
+
+  /** Takes over a watched file that was saved, if it can be used. */
+  #reload(what: Saved): void {
+    this.#transitions.add(what, async () => {
+      const files = this.#files;
+      if (files === undefined) return;
+      const parameters = this.#live.current;
+      const read = what === "callbacks"
+        ? async () => ({ ...files, callbacks: await readCallbacks(parameters) })
+        : async () => ({ ...files, certificate: await certificateOf(parameters) });
+      await this.#change({}, { read });
     });
   }
 
-  /** Goes over to other parameters and files: in place, unless they take another listener. */
-  async #exchange(wanted: WebServerParameters, files: Files, moved: boolean): Promise<void> {
-    if (moved) await this.#move(wanted, files);
-    else if (this.served || this.#comeback || isSame(files.certificate, this.#files?.certificate)) {
-      await this.#take(wanted, files);
-    } else await this.#replace(wanted, files);
+  async #releaseUnused(files: Files | undefined): Promise<void> {
+    if (files?.watcher !== this.#files?.watcher) await release(files);
   }
 
-  /** Listens on the new address before the old one is left, so that one which cannot be had changes nothing. */
-  async #move(wanted: WebServerParameters, files: Files): Promise<void> {
-    const { port } = this.#address!;
-    const wantedPort = wanted.port === this.#parameters.port ? port : wanted.port;
-    let next: Listener | undefined;
-    try {
-      next = this.#listen(wanted, files, wantedPort);
-    } catch (error) {
-      // The port may be taken by ourselves, on an address that overlaps; then the old one has to be left first.
-      if (!(error instanceof Deno.errors.AddrInUse && wantedPort === port)) throw error;
-    }
-    await this.#replace(wanted, files, wantedPort, next);
-  }
-
-  /** Stops, and starts with other parameters and files, or again with those it had. */
-  async #replace(
-    wanted: WebServerParameters,
-    files: Files,
-    port = this.#address!.port,
-    next?: Listener,
-  ): Promise<void> {
-    const before = this.#parameters;
-    const filesBefore = this.#files!;
-    const portBefore = this.#address!.port;
-    await this.#close();
-    try {
-      await this.#open(wanted, files, port, next);
-    } catch (error) {
-      try {
-        await this.#open(before, filesBefore, portBefore);
-      } catch {
-        this.#parameters = changed(before, { active: true });
-        this.#comeBack(portBefore);
-        throw lost(error);
-      }
-      throw error;
-    }
-  }
-
-  /** Tries to listen again, until it can or is told otherwise: another program has taken the port in between. */
-  #comeBack(port: number, wait = FIRST_PAUSE): void {
-    const timer = setTimeout(() => {
-      this.#transitions = this.#transitions.then(async () => {
-        // It was started or stopped meanwhile.
-        if (this.#comeback?.timer !== timer) return;
-        try {
-          await this.#open(this.#parameters, this.#files!, port);
-          this.#endComeback();
-          this.#cooks.warn("comeback", `The server listens again on ${this.#address?.url}`);
-        } catch {
-          this.#comeBack(port, Math.min(wait * 2, LONGEST_PAUSE));
-        }
-      });
-    }, wait);
-    this.#comeback = { port, timer };
-  }
-
-  #endComeback(): void {
-    clearTimeout(this.#comeback?.timer);
-    this.#comeback = undefined;
-  }
-
-  /** Tries to listen again at once, perhaps with other parameters. */
-  async #retry(wanted: WebServerParameters): Promise<void> {
-    const port = wanted.port === this.#parameters.port ? this.#comeback!.port : wanted.port;
-    await this.#anew(wanted, (files) => this.#open(wanted, files, port));
-    this.#endComeback();
-  }
-
-  #listen({ localaddress }: WebServerParameters, { certificate }: Files, port: number): Listener {
+  #listen({ localaddress, compression }: WebServerParameters, { certificate }: Files, port: number): Listener {
     return listen({
       localaddress,
       port,
       certificate,
+      compression,
       handler: this.#handler(),
       onError: (error) => {
-        // Of which there was a warning.
+        // There was a warning of it already.
         if (error instanceof Stalled) return refusal(500);
-        // Of a body that a callback sends back as it comes.
+        // A callback streams the request's body back, and the body turned out to be bad.
         const fault = faultOf(error);
         if (fault) return refusal(fault.status, fault.detail);
         this.#cooks.report(error, "onHTTPRequest");
@@ -353,35 +300,26 @@ export class Lifecycle {
     });
   }
 
-  async #open(
-    wanted: WebServerParameters,
-    files: Files,
-    port = wanted.port,
-    listener = this.#listen(wanted, files, port),
-  ): Promise<void> {
-    this.#listener = listener;
-    this.#listened = true;
-    this.#address = listener.address;
-    this.#state = "running";
-    const taken = this.#take(changed(wanted, { active: true }), files);
-    // At once, since requests come from now on.
+  /** Runs on a listener. Nothing here waits, since requests come from now on. */
+  #start(parameters: WebServerParameters, files: Files, listener: Listener): void {
+    const { certificate } = files;
+    this.#state = { is: "running", listener, files };
+    this.#adopt(changed(parameters, { active: true }), files);
     this.#begin(listener.address);
-    await taken;
-    for (const warning of files.certificate?.warnings ?? []) this.#cooks.warn("certificate", warning);
+    for (const warning of certificate?.warnings ?? []) this.#cooks.warn("certificate", warning);
     this.#begun();
   }
 
-  /** From now on these parameters and files count. */
-  async #take(parameters: WebServerParameters, files: Files | undefined): Promise<void> {
-    const watcher = this.#files?.watcher;
-    this.#parameters = parameters;
-    this.#files = files;
+  /** From now on these parameters and files count, on the same listener. */
+  #adopt(parameters: WebServerParameters, files?: Files): void {
+    this.#live.current = parameters;
+    const state = this.#state;
+    if (files && "files" in state) this.#state = { ...state, files };
     const { callbacks } = this.#cooks;
     if (files) this.#cooks.callbacks = files.callbacks;
     else if (!isModule(parameters.callbacks)) this.#cooks.callbacks = parameters.callbacks;
     if (this.#cooks.callbacks !== callbacks) this.#cooks.forgetPrinted();
     this.#run.configure();
-    if (watcher !== files?.watcher) await watcher?.[Symbol.asyncDispose]();
   }
 
   #begin(listening: Address | undefined): void {
@@ -390,43 +328,62 @@ export class Lifecycle {
     this.#run = new Run(this.#engine, listening);
     this.#cooks.reset();
     this.#cooks.clock.reset();
-    this.#parameters = changed(this.#parameters, { active: true });
   }
 
   #begun(): void {
     this.#cooks.run("onServerStart", []);
   }
 
-  /** @param ended The end of the run, if it has begun */
-  async #close(ended?: Promise<void>): Promise<void> {
-    const listener = this.#listener;
-    const time = this.#parameters.shutdownTimeout * 1000;
-    const start = performance.now();
-    this.#state = "stopping";
-    await (ended ?? this.#run.end(time));
-    this.#listener = undefined;
-    await listener?.close();
-    this.#parameters = changed(this.#parameters, { active: false });
-    const left = Math.max(LEAST_STOP, time - (performance.now() - start));
-    await within(left, Promise.resolve(this.#cooks.run("onServerStop", [])));
-    this.#address = undefined;
-    this.#state = "stopped";
+  /**
+   * Leaves the listener, or ends the attempts to get it back: the server is stopped then.
+   *
+   * @param ended The end of the run, if it has begun already
+   */
+  async #leave(ended?: Promise<void>): Promise<void> {
+    const state = this.#state;
+    if (state.is === "lost") state.comeback[Symbol.dispose]();
+    if (state.is === "running" || state.is === "served") {
+      const time = this.#live.current.shutdownTimeout * 1000;
+      const start = performance.now();
+      this.#state = { is: "stopping", address: this.address };
+      await (ended ?? this.#run.end(time));
+      if (state.is === "running") await state.listener.close();
+      this.#live.current = changed(this.#live.current, { active: false });
+      const left = Math.max(LEAST_STOP, time - (performance.now() - start));
+      await within(left, Promise.resolve(this.#cooks.run("onServerStop", [])));
+    }
+    if (state.is !== "stopped") this.#state = { is: "stopped", fresh: false };
   }
-}
 
-async function letGo({ watcher }: Files): Promise<void> {
-  await watcher?.[Symbol.asyncDispose]();
-}
+  /**
+   * Starts again as before a change that failed; if the port is gone, tries to get it back.
+   *
+   * @returns The error to throw
+   */
+  #goBack(parameters: WebServerParameters, { listener, files }: Running, cause: unknown): unknown {
+    const { port } = listener.address;
+    try {
+      this.#start(parameters, files, this.#listen(parameters, files, port));
+      return cause;
+    } catch {
+      this.#live.current = changed(parameters, { active: true });
+      const comeback = keepTrying(() => this.#transitions.addQuietly(() => this.#comeBack()));
+      this.#state = { is: "lost", port, files, comeback };
+      return lostPort(cause);
+    }
+  }
 
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** The error of a server that could not go back to the port it had, of the same kind. */
-function lost(cause: unknown): unknown {
-  if (!(cause instanceof Error)) return cause;
-  const Kind = cause.constructor as ErrorConstructor;
-  return new Kind(`${cause.message}. The server has lost its port and tries to listen again; stop() ends that`, {
-    cause,
-  });
+  /** Tries to get the port back. Returns whether nothing is left to try. */
+  #comeBack(): boolean {
+    const state = this.#state;
+    if (state.is !== "lost") return true;
+    try {
+      this.#start(this.#live.current, state.files, this.#listen(this.#live.current, state.files, state.port));
+    } catch {
+      return false;
+    }
+    state.comeback[Symbol.dispose]();
+    this.#cooks.warn("comeback", `The server listens again on ${this.address?.url}`);
+    return true;
+  }
 }

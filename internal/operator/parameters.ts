@@ -1,17 +1,23 @@
-/** The parameters of the operator: what they mean, what they start as. */
+/**
+ * The parameters of the operator. To add one, add it to the interface with its documentation, and to the table below.
+ *
+ * @module
+ */
 
-import { type Callbacks, template } from "../../callbacks.ts";
+import type { Callbacks } from "../../callbacks.ts";
+import { template } from "./default_callbacks.ts";
+import * as kinds from "./kinds.ts";
 
 /** The parameters of a {@linkcode WebServer}. */
 export interface WebServerParameters {
   /**
-   * Whether the server is to run. Only `set()` takes it; constructing a server never starts it.
+   * Whether the server runs. Only `set()` takes it; constructing a server never starts it.
    *
    * @default {false}
    */
   readonly active: boolean;
   /**
-   * The TCP port, 0 to 65535; 0 takes any free one, which a restart keeps.
+   * The TCP port, 0 to 65535. With 0 the system picks a free one, which a restart keeps.
    *
    * @default {9980}
    */
@@ -30,15 +36,15 @@ export interface WebServerParameters {
    */
   readonly secure: boolean;
   /**
-   * The file of the certificate's private key, in PEM: a path, relative to the working directory, or a `file:` URL. Needs the
-   * permission to read this file.
+   * The PEM file with the certificate's private key: a path, relative to the working directory, or a `file:` URL. Needs the permission
+   * to read this file.
    *
    * @default {""}
    */
   readonly privatekey: string | URL;
   /**
-   * The file of the certificate, in PEM, followed by those that lead to its root, if any: a path or a `file:` URL. Needs the permission to
-   * read this file.
+   * The PEM file with the certificate, followed by its intermediate certificates if there are any: a path or a `file:` URL. Needs the
+   * permission to read this file.
    *
    * @default {""}
    */
@@ -50,22 +56,23 @@ export interface WebServerParameters {
    */
   readonly password: string;
   /**
-   * The callbacks: an object of functions, such as the namespace of a module, or the path or URL of a module. Those of an object are
-   * looked up when they are due, so a function that is replaced in the object takes over at once. A module is loaded at the start, which
-   * needs the permission to read it.
+   * The callbacks: an object of functions, such as the namespace of a module, or the path or URL of a module. A callback in an object is
+   * looked up each time it is called, so you can replace it at any time. A module is loaded when the server starts, which needs the
+   * permission to read it.
    *
    * @default {template}
    */
   readonly callbacks: Callbacks | string | URL;
   /**
-   * The language of a callbacks file: `"input"` is what its extension says, `"node"` is TypeScript whatever its name, so that
+   * The language of a callbacks file: `"input"` goes by its extension, `"node"` reads every file as TypeScript, so that
    * `webserver1_callbacks.dat` works.
    *
    * @default {"node"}
    */
   readonly language: "input" | "node";
   /**
-   * The extension of the file that `exposeCallbacks()` writes for an external editor: `.dat`, that of the language (`.ts`), or `customext`.
+   * The extension of the file that `exposeCallbacks()` writes for an external editor: `.dat`, the extension of the language (`.ts`), or
+   * `customext`.
    *
    * @default {"language"}
    */
@@ -77,185 +84,272 @@ export interface WebServerParameters {
    */
   readonly customext: string;
   /**
-   * Whether a viewer of the callbacks text wraps its lines: `"on"`, `"off"`, or `"input"`, as the viewer is set. The server itself shows no text.
+   * Whether a viewer of the callbacks text wraps its lines: `"on"`, `"off"`, or `"input"` for the viewer's own setting. The server
+   * itself does not show the text.
    *
    * @default {"input"}
    */
   readonly wordwrap: "input" | "on" | "off";
   /**
-   * The name of the operator, in the template's answer, in messages and file names: letters, digits and underscores.
+   * The name of the operator: letters, digits and underscores. The template's answer, messages and file names contain it.
    *
    * @default {"webserver1"}
    */
   readonly name: string;
   /**
-   * Whether to take the callbacks file and the certificate anew when they are saved, with requests and WebSockets undisturbed in the
-   * case of callbacks. A file that cannot be used leaves the old one at work and counts an error.
+   * Whether to reload the callbacks file and the certificate when they change on disk. New callbacks do not disturb requests and
+   * WebSockets. If a changed file cannot be used, the server keeps what it has and counts an error.
    *
    * @default {false}
    */
   readonly watch: boolean;
   /**
-   * Which web pages may open a WebSocket or send anything but GET, HEAD and OPTIONS. Others get 403, and a warning names what would
-   * admit them. Requests without an `Origin` header, which do not come from web pages, are always admitted.
+   * Which web pages may open a WebSocket or send anything but GET, HEAD and OPTIONS. Other pages get 403, and a warning names the value
+   * that would admit them. Requests without an `Origin` header, which do not come from web pages, are always admitted.
    *
-   * - `"same"`: pages from the host and port they ask, over https if `secure`. The loopback names `localhost`, `127.0.0.1` and `[::1]`
-   *   count as one host. `Origin: file://`, which no web page can send, is admitted: ESP32 libraries, Electron and Cordova send it.
+   * - `"same"`: pages from the host and port that the request goes to, over https if `secure`. The loopback names `localhost`, `127.0.0.1` and `[::1]`
+   *   count as one host. `Origin: file://` is admitted: ESP32 libraries, Electron and Cordova send it, and no web page can.
    * - a list of `"same"` and origins, such as `["same", "http://192.168.0.7:8080", "app://panel"]`: in lower case, without a path.
-   * - `"any"`: all.
+   * - `"any"`: all pages.
    *
    * @default {"same"}
    */
   readonly origins: "same" | "any" | readonly string[];
   /**
-   * Proxies whose `X-Forwarded-For` header is trusted: IP addresses, networks such as `"10.0.0.0/8"` and `"fd00::/8"`, and `"loopback"`
-   * for all addresses of this machine for itself. `clientAddress` has the address forwarded, with the port of the proxy's connection.
+   * IP addresses of proxies whose `X-Forwarded-For` header is trusted: `clientAddress` is the address that they forward, with the
+   * port of the proxy's connection.
    *
    * @default {[]}
    */
   readonly trustedProxies: readonly string[];
   /**
-   * The largest request body, in bytes. Larger ones get 413, and are not kept.
+   * The largest request body, in bytes. A larger one gets 413, and is not kept.
    *
    * @default {16777216}
    */
   readonly maxBodySize: number;
   /**
-   * The most memory for all request bodies held at once, in bytes, counted as they arrive. A body that would go over it gets 503.
+   * The most memory for all request bodies at once, in bytes, counted as they arrive. A body that would exceed it gets 503.
    *
    * @default {268435456}
    */
   readonly maxBodyMemory: number;
   /**
-   * The most fields and files in a form that `request.formData()` parses; more get 413. They are counted before the form is parsed.
+   * The most fields and files in a form that `request.formData()` parses; a form with more gets 413. They are counted before the form
+   * is parsed.
    *
    * @default {1000}
    */
   readonly maxFormFields: number;
   /**
-   * How a callback gets the body: `"buffer"` whole, as `request.data`; `"stream"` at once, as `request.raw.body`, for uploads larger
-   * than memory: `request.data` is empty then, and `text()`, `json()` and `formData()` read the stream.
+   * Whether answers are compressed for clients that accept it: text, JSON, scripts and the like, by brotli or gzip, as `Deno.serve` does.
+   * Answers with a `Content-Encoding` or with `Cache-Control: no-transform`, parts of answers, and event streams are sent as they are. It
+   * costs processor time; on a fast local network it gains little. A change restarts a running server.
+   *
+   * @default {false}
+   */
+  readonly compression: boolean;
+  /**
+   * How a callback gets the body of a request. `"buffer"`: the callback runs when the whole body has arrived, as `request.data`.
+   * `"stream"`: the callback runs at once and reads `request.raw.body`, for uploads larger than memory; `request.data` is empty then, and
+   * `text()`, `json()` and `formData()` read the stream.
    *
    * @default {"buffer"}
    */
   readonly body: "buffer" | "stream";
   /**
-   * Seconds that a body may make no progress (408), and that an async callback may take (503; a WebSocket callback is abandoned, and the
-   * next one runs). A body that comes slowly is not cut as long as it brings 512 bytes a second on average. 0 is no limit.
+   * Seconds without progress after which a request body gets 408, and seconds after which an async callback is abandoned: an HTTP
+   * request gets 503 then, and a WebSocket client's next callback runs. A slow body makes progress as long as it brings 512 bytes a second
+   * on average. 0 means no limit.
    *
    * @default {60}
    */
   readonly requestTimeout: number;
   /**
-   * The most WebSockets at once, those being asked by `onWebSocketRequest` and those given up but not yet gone included. Further
-   * ones get 503.
+   * The most WebSockets at once, including those that `onWebSocketRequest` has yet to accept, and those that were dropped but are not
+   * closed yet. Any more get 503.
    *
    * @default {1024}
    */
   readonly maxConnections: number;
   /**
-   * The largest WebSocket message taken, in bytes. A larger one closes its connection with 1009. The runtime has put the message together
-   * by then, and refuses frames of 64 MiB and more itself.
+   * The largest WebSocket message from a client, in bytes. A larger one closes its connection with 1009. Deno has assembled the whole
+   * message by then; it refuses frames of 64 MiB and more by itself.
    *
    * @default {16777216}
    */
   readonly maxMessageSize: number;
   /**
-   * Bytes that may wait for one WebSocket client; each message counts 1,024 bytes more than its data, which is what it costs. While more
-   * waits to be sent to it, sends are refused. When more waits for an async callback to handle it, the client is closed with 1008; one
+   * Bytes that may wait for one WebSocket client. Each message counts 1,024 bytes more than its data, since that is what it costs. While
+   * more waits to be sent to the client, sends are refused. When more waits for an async callback, the client is closed with 1008; one
    * message of `maxMessageSize` may always wait.
    *
    * @default {4194304}
    */
   readonly maxBufferedAmount: number;
   /**
-   * Seconds, 0 to 3600, after which a client is dropped: a WebSocket client that answers no ping or reads nothing of what is sent to it, and
-   * one that reads less than 64 KiB of its answer in that time. A large WebSocket message has a second more for each 64 KiB. 0 is never. New
-   * WebSockets get it.
+   * Seconds, 0 to 3600, after which a client is dropped: a WebSocket client that does not answer a ping or does not read what is sent to
+   * it, and an HTTP client that reads less than 64 KiB of its answer in that time. A large WebSocket message gets a second more for each
+   * 64 KiB. 0 means never. A change applies to WebSockets that are opened later.
    *
    * @default {30}
    */
   readonly idleTimeout: number;
   /**
-   * Seconds that a stop leaves to what is under way.
+   * Seconds that a stop gives to the requests, messages and files that are under way.
    *
    * @default {5}
    */
   readonly shutdownTimeout: number;
 }
 
-/** Parameters to change; `undefined` is taken as absent. */
+/** Parameters to change; `undefined` means absent. */
 export type ParameterChange = { readonly [Name in keyof WebServerParameters]?: WebServerParameters[Name] | undefined };
+
+/** What a change of a parameter affects while the server runs. */
+export type Effect =
+  /** The new value counts from now on. */
+  | "nothing"
+  /** The files that the parameters name are read again. */
+  | "files"
+  /** The server moves to another listener, and reads its files again. */
+  | "listener";
+
+/** All there is to know about a parameter. */
+interface Parameter<Value> {
+  readonly default: Value;
+  readonly kind: kinds.Kind<Value>;
+  readonly affects: Effect;
+  /** Its line in the help of the command line, up to 50 characters with the default; absent if it has no flag. */
+  readonly help?: string;
+}
 
 const MiB = 1 << 20;
 
+/** Every parameter, in the order of the operator's pages. */
+export const PARAMETERS: { readonly [Name in keyof WebServerParameters]: Parameter<WebServerParameters[Name]> } = {
+  active: { default: false, kind: kinds.flag, affects: "nothing" },
+  port: {
+    default: 9980,
+    kind: kinds.integer(0, 65535),
+    affects: "listener",
+    help: "TCP port; 0 takes any free one",
+  },
+  localaddress: {
+    default: "",
+    kind: kinds.text(
+      "ADDRESS",
+      /^[\w.:%-]*$/,
+      'an IP address or a host name of this machine, or "" for all interfaces',
+    ),
+    affects: "listener",
+    help: "listen on this address only, instead of on all",
+  },
+  secure: {
+    default: false,
+    kind: kinds.flag,
+    affects: "listener",
+    help: "TLS, with --privatekey and --certificate",
+  },
+  privatekey: { default: "", kind: kinds.file, affects: "files", help: "private key of the certificate, in PEM" },
+  certificate: { default: "", kind: kinds.file, affects: "files", help: "certificate and its intermediates, in PEM" },
+  password: {
+    default: "",
+    kind: kinds.anyText,
+    affects: "files",
+    help: "file with the password of the private key",
+  },
+  callbacks: {
+    default: template,
+    kind: kinds.callbacks,
+    affects: "files",
+    help: "module of callbacks; may be a URL",
+  },
+  language: {
+    default: "node",
+    kind: kinds.oneOf("input", "node"),
+    affects: "files",
+    help: "node reads any callbacks file as TypeScript",
+  },
+  extension: {
+    default: "language",
+    kind: { ...kinds.oneOf("dat", "language", "custom"), placeholder: "KIND" },
+    affects: "nothing",
+    help: "for init: dat, language or custom",
+  },
+  customext: {
+    default: "",
+    kind: kinds.text("EXT", /^\w{0,16}$/, "up to 16 letters, digits and underscores"),
+    affects: "nothing",
+    help: "for init: the custom extension",
+  },
+  wordwrap: {
+    default: "input",
+    kind: kinds.oneOf("input", "on", "off"),
+    affects: "nothing",
+    help: "how a viewer wraps the callbacks text",
+  },
+  name: {
+    default: "webserver1",
+    kind: kinds.text("NAME", /^\w+$/, "letters, digits and underscores"),
+    affects: "nothing",
+    help: "name of the operator",
+  },
+  watch: {
+    default: false,
+    kind: kinds.flag,
+    affects: "files",
+    help: "reload callbacks and certificate when they change",
+  },
+  origins: { default: "same", kind: kinds.origins, affects: "nothing", help: "web pages that may do more than read" },
+  trustedProxies: {
+    default: Object.freeze([]),
+    kind: kinds.proxies,
+    affects: "nothing",
+    help: "proxies whose X-Forwarded-For is trusted",
+  },
+  maxBodySize: { default: 16 * MiB, kind: kinds.bytes, affects: "nothing", help: "largest request body" },
+  maxBodyMemory: { default: 256 * MiB, kind: kinds.bytes, affects: "nothing", help: "all request bodies at once" },
+  maxFormFields: { default: 1000, kind: kinds.count, affects: "nothing", help: "fields and files in one form" },
+  compression: {
+    default: false,
+    kind: kinds.flag,
+    affects: "listener",
+    help: "compress answers for clients that take it",
+  },
+  body: {
+    default: "buffer",
+    kind: kinds.oneOf("buffer", "stream"),
+    affects: "nothing",
+    help: "how a callback gets a request's body",
+  },
+  requestTimeout: {
+    default: 60,
+    kind: kinds.seconds,
+    affects: "nothing",
+    help: "for a callback or a stalled body; 0: none",
+  },
+  maxConnections: { default: 1024, kind: kinds.count, affects: "nothing", help: "WebSockets at once" },
+  maxMessageSize: { default: 16 * MiB, kind: kinds.bytes, affects: "nothing", help: "largest WebSocket message" },
+  maxBufferedAmount: { default: 4 * MiB, kind: kinds.bytes, affects: "nothing", help: "waiting for one WebSocket" },
+  idleTimeout: {
+    default: 30,
+    kind: kinds.integer(0, 3600, "seconds"),
+    affects: "nothing",
+    help: "until a silent client is dropped; 0: never",
+  },
+  shutdownTimeout: {
+    default: 5,
+    kind: kinds.seconds,
+    affects: "nothing",
+    help: "for open requests when the server stops",
+  },
+};
+
+/** The names of the parameters, in the order of the operator's pages. */
+export const PARAMETER_NAMES = Object.keys(PARAMETERS) as (keyof WebServerParameters)[];
+
 /** What a new operator starts with. */
-export const defaults: WebServerParameters = Object.freeze<WebServerParameters>({
-  active: false,
-  port: 9980,
-  localaddress: "",
-  secure: false,
-  privatekey: "",
-  certificate: "",
-  password: "",
-  callbacks: template,
-  language: "node",
-  extension: "language",
-  customext: "",
-  wordwrap: "input",
-  name: "webserver1",
-  watch: false,
-  origins: "same",
-  trustedProxies: Object.freeze([]),
-  maxBodySize: 16 * MiB,
-  maxBodyMemory: 256 * MiB,
-  maxFormFields: 1000,
-  body: "buffer",
-  requestTimeout: 60,
-  maxConnections: 1024,
-  maxMessageSize: 16 * MiB,
-  maxBufferedAmount: 4 * MiB,
-  idleTimeout: 30,
-  shutdownTimeout: 5,
-});
-
-/** The names of the callbacks. */
-export const CALLBACK_NAMES: readonly (keyof Callbacks)[] = [
-  ...Object.keys(template) as (keyof Callbacks)[],
-  "onWebSocketRequest",
-  "onError",
-];
-
-/** All parameters at one time; frozen. */
-class Snapshot {
-  // Neither a property nor one of a prototype that is listed, so that nothing which shows the object shows it.
-  readonly #password: string;
-
-  constructor(parameters: WebServerParameters) {
-    const { password, ...others } = parameters;
-    Object.assign(this, others);
-    this.#password = password;
-    Object.freeze(this);
-  }
-
-  get password(): string {
-    return this.#password;
-  }
-
-  /** `Deno.inspect` and `node:util` show the getters of a prototype too where they are told to show all. */
-  [Symbol.for("nodejs.util.inspect.custom")](
-    _depth: number,
-    options: Deno.InspectOptions,
-    inspect: typeof Deno.inspect,
-  ) {
-    return inspect({ ...this }, options);
-  }
-}
-
-/** The parameters after a change; frozen, lists included. */
-export function changed(before: WebServerParameters, change: Partial<WebServerParameters>): WebServerParameters {
-  const after = { ...before, password: before.password, ...change };
-  after.trustedProxies = Object.freeze([...after.trustedProxies]);
-  if (typeof after.origins !== "string") after.origins = Object.freeze([...after.origins]);
-  return new Snapshot(after) as unknown as WebServerParameters;
-}
+export const defaults = Object.freeze(
+  Object.fromEntries(PARAMETER_NAMES.map((name) => [name, PARAMETERS[name].default])),
+) as unknown as WebServerParameters;

@@ -3,7 +3,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { WebServer } from "../../mod.ts";
-import { CALLBACK_NAMES } from "../../internal/operator/parameters.ts";
+import { CALLBACK_NAMES } from "../../internal/operator/callback_names.ts";
 import { disconnect, once } from "../helpers.ts";
 import { StandIn } from "../touchdesigner/stand_in.ts";
 import { freePort } from "./program.ts";
