@@ -1,7 +1,7 @@
 // deno run --allow-net examples/rest_api.ts
 
 /**
- * Lights that other programs and other pages set by JSON:
+ * Lights that programs and web pages change with JSON:
  *
  *     curl localhost:9980/lights
  *     curl localhost:9980/lights -d '{ "name": "Door", "level": 0.5 }'
@@ -19,7 +19,7 @@ interface Light {
   level: number;
 }
 
-/** Lights, characters of a name, and bytes of a body: the most that clients can make this program hold. */
+/** Limits of what clients can store here: lights, characters of a name, and bytes of a request body. */
 const MAX_LIGHTS = 100;
 const MAX_NAME = 100;
 const MAX_BODY = 4 * 1024;
@@ -27,31 +27,33 @@ const MAX_BODY = 4 * 1024;
 const lights = new Map<string, Light>([["1", { name: "Stage", level: 0 }], ["2", { name: "Foyer", level: 0.3 }]]);
 let lastId = 2;
 
-/** What a client did wrong, which the answer is to say. Any other error of a callback is answered 500, without details. */
+/** A client's mistake, which the response explains. The server answers any other error with 500 and no details. */
 class ClientError extends Error {
   constructor(readonly statusCode: number, message: string, readonly headers: Record<string, string> = {}) {
     super(message);
   }
 }
 
-/** A light from a body. JSON is whatever the client sent, so each field is looked at. */
+/** Parses a light from the body. Each field is checked, since a client can send any JSON. */
 async function lightOf(request: RequestDictionary): Promise<Light> {
   let body: unknown;
   try {
     body = await request.json();
   } catch {
-    throw new ClientError(400, "The body is no JSON");
+    throw new ClientError(400, "The body is not valid JSON");
   }
   const { name, level } = Object(body);
-  if (typeof name !== "string" || name === "") throw new ClientError(400, '"name" must be a text');
+  if (typeof name !== "string" || name === "") throw new ClientError(400, '"name" must be a string and not empty');
   if (name.length > MAX_NAME) throw new ClientError(400, `"name" must have ${MAX_NAME} characters or fewer`);
-  if (typeof level !== "number" || level < 0 || level > 1) throw new ClientError(400, '"level" must be 0 to 1');
+  if (typeof level !== "number" || level < 0 || level > 1) {
+    throw new ClientError(400, '"level" must be a number from 0 to 1');
+  }
   return { name, level };
 }
 
 interface Answer {
   statusCode: number;
-  /** Sent as JSON. */
+  /** The body, sent as JSON. */
   value?: unknown;
   headers?: Record<string, string>;
 }
@@ -63,9 +65,9 @@ async function list(request: RequestDictionary): Promise<Answer> {
       return { statusCode: 200, value: Array.from(lights, ([id, light]) => ({ id, ...light })) };
     case "POST": {
       const light = await lightOf(request);
-      // Checked after the wait: other requests may have added lights meanwhile.
+      // Check only now: other requests may have added lights while the body was read.
       if (lights.size >= MAX_LIGHTS) {
-        throw new ClientError(503, `There are ${MAX_LIGHTS} lights already, delete one first`);
+        throw new ClientError(503, `There are already ${MAX_LIGHTS} lights. Delete one first`);
       }
       const id = String(++lastId);
       lights.set(id, light);
@@ -74,20 +76,20 @@ async function list(request: RequestDictionary): Promise<Answer> {
     case "OPTIONS":
       return { statusCode: 204, headers: { "Allow": "GET, HEAD, POST, OPTIONS" } };
   }
-  throw new ClientError(405, "The list takes GET and POST", { "Allow": "GET, HEAD, POST, OPTIONS" });
+  throw new ClientError(405, "Use GET or POST for the list", { "Allow": "GET, HEAD, POST, OPTIONS" });
 }
 
 async function one(request: RequestDictionary, id: string): Promise<Answer> {
   const light = lights.get(id);
-  if (light === undefined) throw new ClientError(404, "There is no such light");
+  if (light === undefined) throw new ClientError(404, "This light does not exist");
   switch (request.method) {
     case "GET":
     case "HEAD":
       return { statusCode: 200, value: { id, ...light } };
     case "PUT": {
       const changed = await lightOf(request);
-      // While the body was looked at, another request may have deleted it.
-      if (!lights.has(id)) throw new ClientError(404, "There is no such light");
+      // Check again: another request may have deleted it while the body was read.
+      if (!lights.has(id)) throw new ClientError(404, "This light does not exist");
       lights.set(id, changed);
       return { statusCode: 200, value: { id, ...changed } };
     }
@@ -97,20 +99,21 @@ async function one(request: RequestDictionary, id: string): Promise<Answer> {
     case "OPTIONS":
       return { statusCode: 204, headers: { "Allow": "GET, HEAD, PUT, DELETE, OPTIONS" } };
   }
-  throw new ClientError(405, "A light takes GET, PUT and DELETE", { "Allow": "GET, HEAD, PUT, DELETE, OPTIONS" });
+  throw new ClientError(405, "Use GET, PUT or DELETE for a light", { "Allow": "GET, HEAD, PUT, DELETE, OPTIONS" });
 }
 
 async function answer(request: RequestDictionary): Promise<Answer> {
+  if (request.uri === "/") return { statusCode: 200, value: { lights: "/lights" } };
   const [, collection, id, more] = request.uri.split("/");
   if (collection !== "lights" || more !== undefined) {
-    throw new ClientError(404, "There are only /lights and /lights/ID");
+    throw new ClientError(404, "Not found. Try /lights or /lights/ID");
   }
   return id === undefined ? await list(request) : await one(request, id);
 }
 
 /**
- * What lets the pages of other hosts read the answers (CORS). The browser asks by OPTIONS before it sends JSON, PUT or
- * DELETE, and remembers for `Max-Age` seconds that it may.
+ * Headers that let web pages of other hosts use this API (CORS). Before a browser sends JSON, PUT or DELETE, it asks with
+ * OPTIONS, and remembers the response for `Max-Age` seconds.
  */
 const cors = {
   "Access-Control-Allow-Origin": "*",
@@ -139,8 +142,8 @@ const callbacks: Callbacks = {
   },
 };
 
-// By itself the server refuses what other hosts' pages want to change, before any callback runs. Anyone's page may change
-// these lights; list the pages that may where that is too much: origins: ["https://panel.example"].
+// Without the parameter `origins`, the server refuses changes from pages of other hosts before any callback runs. Here every
+// page may change the lights. To allow only some pages, list them: origins: ["https://panel.example"].
 export const server = new WebServer({ origins: "any", maxBodySize: MAX_BODY, callbacks });
 
 if (import.meta.main) {

@@ -1,13 +1,13 @@
 // deno run --lock=examples/deno.lock --allow-net --allow-sys=networkInterfaces,hostname --allow-read=key.pem,certificate.pem --allow-write=key.pem,certificate.pem examples/secure.ts
 
 /**
- * https, which browsers demand before a page may use camera, microphone or motion sensors. The certificate is made here for
- * the addresses of this machine, kept in `key.pem` and `certificate.pem` of the current folder, and made anew when an address
- * is added or it is about to expire.
+ * https, which browsers require before a page may use camera, microphone or motion sensors. This program makes a certificate
+ * for the addresses of this machine and keeps it in `key.pem` and `certificate.pem` in the current folder. It makes another
+ * one when the machine gets a new address or the certificate is about to expire.
  *
- * No browser knows who signed it, so it warns. Go on all the same ("Advanced"), or better, in a network that you trust: install the
- * certificate that the page offers, and the warning is gone until the next one is made. The key that could sign more of them is
- * never stored, so the phone trusts what this machine has in `key.pem` and nothing else.
+ * Browsers do not know who signed it, so they show a warning. Continue anyway ("Advanced"). Or, in a network that you trust,
+ * install the certificate that the page offers; then there is no warning until another one is made. The key that signed it is
+ * never stored, so nobody can sign more certificates that the phone would trust.
  *
  * @module
  */
@@ -15,16 +15,17 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { generate } from "npm:selfsigned@5.5.0";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
+import { pages, smallPage } from "./pages/pages.ts";
 
 const KEY = "key.pem";
 const CERTIFICATE = "certificate.pem";
 const DAY = 24 * 60 * 60 * 1000;
 
-// The name of this machine in a local network stays when its address changes. IPv6 addresses are left out: many change daily.
+// The machine's name in the local network stays the same when its address changes. IPv6 addresses are omitted: many change daily.
 const names = ["localhost", `${Deno.hostname().split(".")[0]}.local`];
 const addresses = Deno.networkInterfaces().filter(({ family }) => family === "IPv4").map(({ address }) => address);
 
-/** Whether the files are there, belong together, name every address and are good for a month. */
+/** Whether the files exist, belong together, cover every address and are valid for another month. */
 function isCurrent(): boolean {
   try {
     const certificate = new X509Certificate(Deno.readTextFileSync(CERTIFICATE));
@@ -37,17 +38,17 @@ function isCurrent(): boolean {
   }
 }
 
-/** Writes a key and its certificate, followed by that of the authority which signed it. */
+/** Writes a key and its certificate, followed by the certificate of the authority that signed it. */
 async function renew() {
   const options = {
     keyType: "ec",
     algorithm: "sha256",
-    // Clocks differ.
+    // The clock of a phone may be behind.
     notBeforeDate: new Date(Date.now() - DAY),
-    // A year, since Apple's devices refuse more than 825 days.
+    // One year; Apple's devices refuse more than 825 days.
     notAfterDate: new Date(Date.now() + 365 * DAY),
   } as const;
-  // A new name each time, so that a device does not take an older authority for this one.
+  // A different name each time, so that devices do not confuse this authority with an older one.
   const authority = await generate([{ name: "commonName", value: `${names[1]} ${new Date().toISOString()}` }], {
     ...options,
     extensions: [
@@ -77,41 +78,25 @@ async function renew() {
 
 if (!isCurrent()) await renew();
 
-const page = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Encrypted</title>
-<link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif }
-main { max-width: 34rem; margin: auto; padding: 0 0.5rem }
-h1 { font-size: 1.75rem }
-dt { font-weight: 600 }
-dd { margin: 0 0 1rem }
-</style>
-<main>
-<h1>This page is encrypted</h1>
-<p>Does your browser warn of it? Install <a href="/authority.crt">the certificate</a> once:</p>
-<dl>
-<dt>iPhone, iPad<dd>Settings, Profile Downloaded, Install; then General, About, Certificate Trust Settings, and turn it on
-<dt>Android<dd>Settings, search for "CA certificate", Install anyway, and choose the downloaded file
-<dt>Computer<dd>Open it, and trust it for web sites; Firefox: Settings, Certificates, Authorities, Import
-</dl>
-</main>
-</html>`;
+const main = `<p>Does your browser show a warning? Install <a href="/authority.crt">the certificate</a> once:</p>
+      <dl>
+        <dt>iPhone, iPad</dt>
+        <dd>Settings, Profile Downloaded, Install. Then General, About, Certificate Trust Settings, and turn it on.</dd>
+        <dt>Android</dt>
+        <dd>Settings, search for "CA certificate", Install anyway, and choose the downloaded file.</dd>
+        <dt>Computer</dt>
+        <dd>Open it, and trust it for web sites. In Firefox: Settings, Certificates, Authorities, Import.</dd>
+      </dl>`;
+
+const answer = pages({ "/": smallPage("This page is encrypted", main) });
 
 const callbacks: Callbacks = {
   onHTTPRequest(_webServer, request, response) {
-    if (request.uri === "/") {
-      response.statusCode = 200;
-      response.data = page;
-    } else if (request.uri === "/authority.crt") {
-      response.statusCode = 200;
-      response["Content-Type"] = "application/x-x509-ca-cert";
-      // The second of the two certificates in the file.
-      response.data = /-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\s*$/.exec(Deno.readTextFileSync(CERTIFICATE))![0];
-    }
+    if (request.uri !== "/authority.crt") return answer(request, response);
+    response.statusCode = 200;
+    response["Content-Type"] = "application/x-x509-ca-cert";
+    // The second of the two certificates in the file.
+    response.data = /-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\s*$/.exec(Deno.readTextFileSync(CERTIFICATE))![0];
     return response;
   },
 };

@@ -1,6 +1,6 @@
 import { Connection } from "../pages/connection.js";
 
-/** Bytes that the server takes in one request, less what a form adds. */
+/** Bytes that the server accepts in one request, minus what a form adds. */
 const LARGEST = 12 * 1024 * 1024 - 1024;
 
 const form = document.getElementById("form");
@@ -11,7 +11,7 @@ const connection = new Connection("/live", document.querySelector(".state"));
 
 connection.addEventListener("message", ({ data }) => {
   const pictures = JSON.parse(data);
-  // Those that are there already stay as they are, and are not loaded again.
+  // Keep the items of pictures that are already shown, so that the browser does not load them again.
   const there = new Map([...gallery.children].map((item) => [item.dataset.id, item]));
   gallery.replaceChildren(...pictures.map((picture) => there.get(picture.id) ?? itemOf(picture)));
   document.getElementById("count").textContent = pictures.length === 0
@@ -35,7 +35,7 @@ function itemOf({ id, name }) {
   return item;
 }
 
-/** Sends files one by one, so that each has the whole size for itself, and one that is refused keeps back no other. */
+/** Sends files one by one: the size limit applies to each alone, and the others still arrive if one is refused. */
 async function send(files) {
   const refused = [];
   for (const [index, file] of [...files].entries()) {
@@ -47,7 +47,7 @@ async function send(files) {
     const body = new FormData();
     body.append("files", file);
     try {
-      // The answer is a redirect to this page, which there is no need to follow.
+      // The response is a redirect to this page, so there is no need to follow it.
       const response = await fetch("/images", { method: "POST", body, redirect: "manual" });
       if (response.type !== "opaqueredirect") refused.push(reason(file, response.status));
     } catch {
@@ -59,7 +59,7 @@ async function send(files) {
 
 function reason(file, status) {
   if (status === 413) return `${file.name} is too large`;
-  if (status === 415) return `${file.name} is no picture of these kinds`;
+  if (status === 415) return `${file.name} isn't a supported image type`;
   return `${file.name}: the server answered ${status}`;
 }
 
@@ -70,7 +70,7 @@ for (const input of form.querySelectorAll("input[type=file]")) {
   });
 }
 
-// The whole page takes what is dropped: what falls beside the frame would otherwise replace the page.
+// Accept drops anywhere on the page: the browser would otherwise open a file that misses the frame.
 addEventListener("dragover", (event) => {
   event.preventDefault();
   form.classList.add("over");

@@ -1,17 +1,17 @@
 // deno run --allow-net examples/images/main.ts
 //
-// Pictures from phones: taken with the camera, chosen or dropped on the page, and shown on every screen that has it open.
+// Pictures from phones. Take one with the camera, choose some or drop them on the page, and every open page shows them.
 //
 //   POST /images         a form with any number of files (multipart/form-data)
-//   PUT /images/NAME     one file as it is, with a Content-Type of image/...
+//   PUT /images/NAME     one file as the body, with a Content-Type of image/...
 //   GET /images          a list: [{ "id": "...", "name": "beach.jpg", "type": "image/jpeg", "size": 48213 }], newest first
 //   GET /images/ID       the picture
 //   ws://HOST:9980/live  the list as text, now and at each change
 //
-// In TouchDesigner, a Web Client DAT or a Movie File In TOP gets http://HOST:9980/images/ID; a WebSocket DAT hears of new ones.
+// In TouchDesigner, a Web Client DAT or a Movie File In TOP loads http://HOST:9980/images/ID, and a WebSocket DAT gets the list.
 //
-// Pictures are kept in memory: this program needs no permission to write, and a picture is gone when it stops or when newer
-// ones need its place. They are kept as they came, with the time and place that a camera may have written into them.
+// Pictures are kept in memory, so this program needs no permission to write. A picture is gone when the program stops or when
+// newer pictures need its place. Files are not changed: a picture may contain the time and place where it was taken.
 
 import { type Callbacks, type RequestDictionary, type ResponseDictionary, WebServer } from "@webserver-dat/server";
 import { pages } from "../pages/pages.ts";
@@ -19,7 +19,7 @@ import page from "./page.html" with { type: "text" };
 import script from "./images.js" with { type: "text" };
 import style from "./images.css" with { type: "text" };
 
-/** The most that is kept: pictures, which is also the most that a form may have, and their bytes together. */
+/** Pictures that are kept, which is also the limit for one form, and their total bytes. */
 const MAX_PICTURES = 200;
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -30,10 +30,10 @@ interface Picture {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** By id, oldest first. */
+/** The pictures by id, the oldest first. */
 const pictures = new Map<string, Picture>();
 
-/** What browsers show and what cannot run: SVG is not among them. By how they begin, whatever the sender says. */
+/** The accepted types, recognized by their first bytes, whatever the sender says. SVG is not accepted: it may contain scripts. */
 const TYPES: readonly (readonly [type: string, begins: RegExp])[] = [
   ["image/jpeg", /^\xff\xd8\xff/],
   ["image/png", /^\x89PNG\r\n/],
@@ -47,7 +47,7 @@ function typeOf(data: Uint8Array): string | undefined {
   return TYPES.find(([, begins]) => begins.test(start))?.[0];
 }
 
-/** A name to show, and nothing else: it is no path of anything, and has no sign that does more than stand there. */
+/** The name to show. It is never used as a path, and control characters are removed. */
 function shownName(name: string): string {
   return name.split(/[/\\]/).at(-1)!.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").trim().slice(0, 100) || "picture";
 }
@@ -60,11 +60,11 @@ function list(): string {
 class NoImage extends Error {}
 class TooMany extends Error {}
 
-/** Checks pictures and keeps them: all, or none if one of them is no picture. */
+/** Checks and keeps pictures. If one is not a picture, none is kept. */
 function keep(webServer: WebServer, files: { name: string; data: Uint8Array<ArrayBuffer> }[]): Picture[] {
   const added = files.map(({ name, data }) => {
     const type = typeOf(data);
-    if (type === undefined) throw new NoImage(`${shownName(name)} is no JPEG, PNG, GIF, WebP or AVIF`);
+    if (type === undefined) throw new NoImage(`${shownName(name)} is not a JPEG, PNG, GIF, WebP or AVIF`);
     return { id: crypto.randomUUID(), name: shownName(name), type, data };
   });
   for (const picture of added) pictures.set(picture.id, picture);
@@ -78,11 +78,11 @@ function keep(webServer: WebServer, files: { name: string; data: Uint8Array<Arra
   return added;
 }
 
-/** The status for what a client did wrong. Any other error is not the client's fault, and the server answers it. */
+/** The status for a client's mistake. Throws any other error on, for the server to answer. */
 function statusOf(error: unknown): number {
   if (error instanceof NoImage) return 415;
   if (error instanceof TooMany) return 413;
-  // Not a form, a form without a file, or a name that cannot be decoded.
+  // It is not a form, the form has no file, or a name cannot be decoded.
   if (error instanceof TypeError || error instanceof SyntaxError || error instanceof URIError) return 400;
   throw error;
 }
@@ -106,7 +106,7 @@ async function upload(
     if (files.length === 0) throw new SyntaxError("The form has no file");
     if (files.length > MAX_PICTURES) throw new TooMany(`A form may have up to ${MAX_PICTURES} pictures`);
     keep(webServer, await Promise.all(files.map(async (file) => ({ name: file.name, data: await file.bytes() }))));
-    // To the page: where scripts do not run, its form was sent by the browser itself.
+    // Back to the page: without scripts, the browser itself has sent the form and left the page.
     response.statusCode = 303;
     response["Location"] = "/";
   } catch (error) {
@@ -144,9 +144,10 @@ const callbacks: Callbacks = {
     response.statusCode = 200;
     response.data = picture.data;
     response["Content-Type"] = picture.type;
-    // Whatever is in the file, a browser shows it as this type and runs nothing.
+    // A browser must show the file as this type, and run no script in it, whatever it contains.
     response["X-Content-Type-Options"] = "nosniff";
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox";
+    // Browsers center a picture by an inline style.
+    response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
     response["Cache-Control"] = "private, max-age=31536000, immutable";
     return response;
   },
@@ -165,7 +166,7 @@ const callbacks: Callbacks = {
   },
 };
 
-/** The server. A request is up to `maxBodySize` bytes, which a phone's picture fits in; larger ones are answered 413. */
+/** The server. `maxBodySize` has room for a phone's picture; the server answers 413 to a larger request. */
 export const server = new WebServer({ name: "images", callbacks, maxBodySize: 12 * 1024 * 1024, maxMessageSize: 1024 });
 
 if (import.meta.main) {

@@ -1,43 +1,43 @@
-/** What went wrong lately: errors with their text, warnings as far as they can be told. */
+/** Recent errors and warnings of a server. Errors have their text; of warnings only the number is known. */
 
-/** How many different ones are kept; then the oldest goes. */
+/** Different incidents that are kept; then the oldest is dropped. */
 const KEPT = 50;
-/** Characters that are kept of a message, by which errors are told apart, and of what the console would show. */
+/** Characters that are kept of a message, which identifies an incident, and of the text. */
 const MESSAGE = 200;
 const TEXT = 4_000;
 
-/** An error or warning, and how often it has come. */
+/** An error or warning, and how often it occurred. */
 export interface Incident {
   readonly id: number;
   readonly kind: "error" | "warning";
-  /** The callback or method that it came from; blank where that is not known. */
+  /** The callback or method that it came from; blank if unknown. */
   readonly where: string;
   readonly message: string;
   /** What the console would show: the message and the stack. */
   readonly text: string;
   count: number;
-  /** When it came first and last, in milliseconds since 1970. */
+  /** When it occurred first and last, in milliseconds since 1970. */
   readonly first: number;
   last: number;
 }
 
-/** The latest errors and warnings of one server. One that comes a thousand times a second is one entry, and cheap. */
+/** The latest errors and warnings of one server. An error that occurs a thousand times a second is one entry, and cheap. */
 export class Incidents {
   readonly #entries = new Map<string, Incident>();
   readonly #counted = { error: 0, warning: 0 };
   #id = 0;
 
-  /** Keeps an error that `onError` was told. */
+  /** Adds an error that was reported to `onError`. */
   add(where: string, error: unknown): void {
     const message = shown(() => error instanceof Error ? `${error.name}: ${error.message}` : Deno.inspect(error));
-    // The text and not the error, which may hold on to anything, such as a large request.
+    // Keep the text and not the error, which may refer to a lot of memory, such as a large request.
     this.#keep("error", where, start(message, MESSAGE), 1, () => start(shown(() => Deno.inspect(error)), TEXT));
   }
 
   /**
-   * Keeps what is known by its number only: what was not there at the last count.
+   * Adds incidents of which only the number is known: those since the last count.
    *
-   * @param total As `info()` has it, which starts anew with the server
+   * @param total The total of `info()`, which starts at 0 with the server
    */
   count(kind: Incident["kind"], total: number): void {
     const before = this.#counted[kind];
@@ -50,7 +50,7 @@ export class Incidents {
     this.#entries.clear();
   }
 
-  /** The newest first. */
+  /** Returns all incidents, the newest first. */
   list(): Incident[] {
     return [...this.#entries.values()].reverse();
   }
@@ -70,12 +70,12 @@ export class Incidents {
   }
 }
 
-/** The start of a text, as a copy: a slice would keep the whole text in memory. */
+/** Copies the start of a text. A slice would keep the whole text in memory. */
 function start(text: string, length: number): string {
   return Array.from(text.slice(0, length)).join("");
 }
 
-/** The text of an error that may throw when it is looked at. */
+/** The text of an error, even of one that throws when it is inspected. */
 function shown(look: () => string): string {
   try {
     return look();

@@ -1,6 +1,6 @@
 /**
- * A page on which one looks at a running server, and switches it. It is a small server of its own, on a port of its own:
- * one sees the server when it is stopped, full or restarting, can start it again, and does not count among its clients.
+ * A page that shows a running server, and starts and stops it. The page comes from a separate small server on another port, so
+ * it works when the watched server is stopped, full or restarting, and does not count as one of its clients.
  *
  * @module
  */
@@ -18,48 +18,48 @@ import script from "./page/monitor.js" with { type: "text" };
 import style from "./page/monitor.css" with { type: "text" };
 import { snapshot } from "./snapshot.ts";
 
-/** Who may look, and the parameters of the monitor's own server that are not to be as said here. */
+/** Who may use the monitor, and parameters of its own server. */
 export interface MonitorOptions extends Omit<ParameterChange, "active" | "callbacks"> {
-  /** The password of each user. They may see everything here, the source of the callbacks too, and stop the server. */
+  /** The password of each user. Users see everything, even the source of the callbacks, and can stop the server. */
   readonly users: UserPasswords;
   /**
    * The monitor's own port.
    *
-   * @default {the server's port + 1; any free one where the server has any free one}
+   * @default {the server's port + 1, or any free port if the server's port is 0}
    */
   readonly port?: number | undefined;
   /**
-   * Where the monitor can be reached. For the whole network it is `""`; then let the server be `secure`, or passwords can
-   * be read on the way.
+   * The address to listen on. `""` lets the whole network reach the monitor; then the server should be `secure`, or others in
+   * the network can read the passwords.
    *
    * @default {"127.0.0.1"}
    */
   readonly localaddress?: string | undefined;
   /**
-   * The monitor runs.
+   * Called when the monitor runs.
    *
    * @default {prints its address}
    */
   readonly onServerStart?: (monitor: WebServer) => unknown;
 }
 
-/** What the page may do to the server. */
+/** The methods of the server that the page can call. */
 const SWITCHES = ["start", "stop", "restart"] as const;
 type Switch = typeof SWITCHES[number];
 
-/** A monitor: the server of the page, and what it knows of the server it watches. */
+/** A monitor: the page's own server, and its knowledge of the watched server. */
 class Monitor {
   readonly server: WebServer;
-  /** What the page has asked for and is under way: one at a time. */
+  /** The method that is running at a user's request. It has one entry at most. */
   readonly switching: Switch[] = [];
   readonly #watched: WebServer;
   readonly #incidents: Incidents;
-  /** Whether every error of the watched server is told, with its text. */
+  /** Whether the watched server reports its errors here, with their texts. */
   readonly #hears: boolean;
-  /** The callbacks to show; those of the watched server if absent. */
+  /** The callbacks to show; if absent, those of the watched server. */
   readonly #callbacks: Callbacks | undefined;
   readonly #users: UserPasswords;
-  // Safari sends no password with a WebSocket: the page, which only users get, brings a ticket for it.
+  // Safari sends no password with a WebSocket. So the page, which only users get, contains a ticket to send instead.
   readonly #tickets = { page: randomPassword() };
   readonly #files = pages({
     "/": ["monitor.html", page.replace("TICKET", encodeURIComponent(btoa(`page:${this.#tickets.page}`)))],
@@ -68,7 +68,7 @@ class Monitor {
     "/charts.js": ["charts.js", chartScript],
     "/uplot.js": ["uplot.js", chart],
   });
-  /** What each viewer has been sent, by its name: only what has changed is sent again. */
+  /** The parts that each viewer has, by their names. A part is sent again only if it has changed. */
   readonly #sent = new Map<string, Map<string, string>>();
 
   constructor(watched: WebServer, { users, onServerStart, ...parameters }: MonitorOptions, ear?: {
@@ -102,10 +102,10 @@ class Monitor {
   readonly #page: Callbacks = {
     onHTTPRequest: (_monitor, request, response) => {
       if (!authenticateBasic(request["Authorization"], this.#users)) {
-        response.data = "This page is for the users of the monitor";
+        response.data = "The monitor needs a password";
         return challenge(response, this.server.name);
       }
-      // With its ticket, the page is for no cache.
+      // No cache may keep the page, since it contains the ticket.
       return { ...this.#files(request, response), "Cache-Control": "no-store" };
     },
 
@@ -123,17 +123,17 @@ class Monitor {
       this.#sent.delete(viewer);
     },
 
-    // The page asks for each look: one that is hidden, gone or slow costs nothing.
+    // The page asks for each update, so a page that is hidden, closed or slow costs nothing.
     onWebSocketReceiveText: async (monitor, viewer, text) => {
       if (text === "") monitor.webSocketSendText(viewer, "");
       else if (text === "look") monitor.webSocketSendText(viewer, await this.#look(viewer));
       else if (text === "clearErrors") this.#clear();
-      // Not awaited: the page goes on looking meanwhile.
+      // Not awaited, so that the page still gets updates.
       else if (SWITCHES.includes(text as Switch)) this.#switch(viewer, text as Switch);
     },
   };
 
-  /** What is new since the last look, as JSON. */
+  /** The parts that have changed since the viewer's last look, as JSON. */
   async #look(viewer: string): Promise<string> {
     const seen = await snapshot(this.#watched, this.#callbacks);
     this.#incidents.count("warning", seen.info.warnings);
@@ -154,9 +154,9 @@ class Monitor {
   async #switch(viewer: string, method: Switch): Promise<void> {
     const fail = (message: string) => this.server.webSocketSendText(viewer, JSON.stringify({ failed: message }));
     const [current] = this.switching;
-    // Refused rather than kept for later: a viewer could queue restarts without end. The page disables its buttons meanwhile.
+    // Refuse instead of queueing, or a viewer could queue restarts without end. The page disables its buttons meanwhile.
     if (current !== undefined) {
-      fail(`Cannot ${method} the server: a ${current} is under way`);
+      fail(`Cannot ${method} the server: a ${current} is in progress`);
       return;
     }
     this.switching.push(method);
@@ -171,11 +171,12 @@ class Monitor {
 }
 
 /**
- * The monitor of a server whose callbacks are left alone, as when they are a file: `await monitor(server, { users }).start()`.
- * Errors are counted then, but their texts are on the console only. What is started here is to be stopped here.
+ * Makes a monitor for a server without changing its callbacks, such as callbacks in a file:
+ * `await monitor(server, { users }).start()`. It counts errors, but only the console shows their texts. Stop it yourself: it
+ * does not stop with the server.
  *
  * @param server The server to watch, running or not
- * @param options Who may look, and where the monitor listens
+ * @param options Who may use the monitor, and where it listens
  * @returns The monitor's own server
  */
 export function monitor(server: WebServer, options: MonitorOptions): WebServer {
@@ -183,14 +184,14 @@ export function monitor(server: WebServer, options: MonitorOptions): WebServer {
 }
 
 /**
- * Callbacks with a monitor in front of them: `new WebServer({ callbacks: monitored(callbacks, { users }) })`.
+ * Adds a monitor to callbacks: `new WebServer({ callbacks: monitored(callbacks, { users }) })`.
  *
- * The callbacks run as before, with their own `this`; only `onServerStart`, `onServerStop` and `onError` pass through
- * here. The monitor starts and stops with the server; but where the server was stopped on the page, the monitor stays, so that
- * it can be started there again, and so does the program.
+ * The callbacks run as before, with their own `this`. Only `onServerStart`, `onServerStop` and `onError` are wrapped. The
+ * monitor starts and stops with the server. But if a user stops the server on the page, the monitor and the program keep
+ * running, so that the user can start the server again.
  *
- * @param callbacks An object of callbacks, or the namespace of a module; for one server
- * @param options Who may look, and where the monitor listens
+ * @param callbacks An object of callbacks, or the namespace of a module. Use it for one server only
+ * @param options Who may use the monitor, and where it listens
  */
 export function monitored(callbacks: Callbacks, options: MonitorOptions): Callbacks {
   const incidents = new Incidents();
@@ -213,14 +214,14 @@ export function monitored(callbacks: Callbacks, options: MonitorOptions): Callba
     onError(webServer, error, callbackName) {
       incidents.add(callbackName, error);
       if (callbacks.onError) return callbacks.onError(webServer, error, callbackName);
-      // As the server does where there is no onError.
+      // Print as the server does without onError.
       if (callbackName.startsWith("on")) console.error(`${webServer.name}: ${callbackName} threw`, error);
       else console.error(`${webServer.name}: ${error instanceof Error ? error.message : error}`);
       return undefined;
     },
   };
 
-  // A copy underneath, since a Proxy may not show another function than a frozen object has.
+  // A Proxy cannot replace the functions of a frozen object, so wrap a copy.
   return new Proxy({ ...callbacks }, {
     get(_copy, name) {
       if (Object.hasOwn(ours, name)) return ours[name as keyof Callbacks];

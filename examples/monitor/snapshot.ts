@@ -1,8 +1,8 @@
-/** What there is to see of a server at one moment, by its public methods, ready for JSON. */
+/** The state of a server at one moment, from its public methods, ready for JSON. */
 
 import type { Callbacks, WebServer } from "@webserver-dat/server";
 
-/** The most that a page is sent: connections, characters of what clients wrote, characters of the callbacks' text. */
+/** Limits of what a page is sent: connections, characters of a table cell, and characters of the callbacks' text. */
 const ROWS = 200;
 const CELL = 500;
 const TEXT = 200_000;
@@ -21,9 +21,9 @@ const NAMES = [
 ] as const satisfies (keyof Callbacks)[];
 
 /**
- * Looks at a server.
+ * Takes a snapshot of a server.
  *
- * @param callbacks Its callbacks, where they stand behind others
+ * @param callbacks The callbacks to show, if the server's callbacks wrap them
  */
 export async function snapshot(server: WebServer, callbacks: Callbacks | string | URL = server.parameters.callbacks) {
   const { name, active, address, parameters } = server;
@@ -34,7 +34,7 @@ export async function snapshot(server: WebServer, callbacks: Callbacks | string 
     info: server.info(),
     parameters: Object.entries({ ...parameters, callbacks: titleOf(callbacks) }).flatMap(([name, value]) => [
       [name, typeof value === "string" || value instanceof URL ? String(value) : Deno.inspect(value)],
-      // Of the password, which no list of parameters has, only that there is one.
+      // The password is not among the parameters' entries. Show only whether there is one.
       ...name === "certificate" ? [["password", parameters.password === "" ? "" : "set, and not shown"]] : [],
     ]),
     rows: server.rows().slice(0, 1 + ROWS).map((row) => row.map(shortened)),
@@ -42,7 +42,7 @@ export async function snapshot(server: WebServer, callbacks: Callbacks | string 
   };
 }
 
-/** A client may connect to an address of any length. */
+/** Shortens a long cell: a client chooses the address that it connects to. */
 function shortened(cell: string): string {
   return cell.length > CELL ? `${cell.slice(0, CELL)}…` : cell;
 }
@@ -55,12 +55,12 @@ function present(callbacks: Callbacks) {
   return NAMES.filter((name) => typeof callbacks[name] === "function");
 }
 
-/** The file, or the names of the functions. */
+/** The path of the file, or the names of the functions. */
 function titleOf(callbacks: Callbacks | string | URL): string {
   return isObject(callbacks) ? present(callbacks).join(", ") : String(callbacks);
 }
 
-/** The text of the file; of an object, which has none, the source of its functions. */
+/** The text of the file. For an object, the source of its functions. */
 async function textOf(callbacks: Callbacks | string | URL): Promise<string> {
   if (isObject(callbacks)) {
     return present(callbacks).map((name) => sourceOf(name, callbacks[name]!)).join("\n\n");
@@ -78,7 +78,7 @@ function sourceOf(name: string, callback: NonNullable<Callbacks[keyof Callbacks]
   return dedented(named ? source : `${name} = ${source}`);
 }
 
-/** Functions in an object are indented but for their first line. */
+/** Removes the indentation that a function in an object has in all lines but the first. */
 function dedented(source: string): string {
   const indent = /\n([ \t]*)\S.*$/.exec(source)?.[1] ?? "";
   return source.replaceAll(`\n${indent}`, "\n");

@@ -1,15 +1,15 @@
 /**
- * A WebSocket that comes back: when the network does, when the server does, when the phone wakes up.
+ * A WebSocket that reconnects: when the network returns, when the server restarts, when the phone wakes up.
  *
  *     const connection = new Connection("/panel", document.querySelector(".state"));
- *     connection.addEventListener("open", () => ...);                 // at every connect, so also after a loss
+ *     connection.addEventListener("open", () => ...);                 // at every connect, also after a loss
  *     connection.addEventListener("message", ({ data }) => ...);      // a string or an ArrayBuffer
  *     connection.addEventListener("close", () => ...);
- *     connection.send("text or bytes");                               // false: not connected, and not sent
+ *     connection.send("text or bytes");                               // false: not connected, so not sent
  *
- * It keeps nothing to send it later: what a page has to say after a loss, it says in its "open" listener.
+ * Messages are never kept for later. If a page has something to send after a loss, it sends it in its "open" listener.
  *
- * Scripts do not see the pings of the protocol, and a link may die without a word. So there is a heartbeat: this end sends an
+ * Scripts cannot see the pings of the protocol, and a connection may die silently. So there is a heartbeat: the page sends an
  * empty text message, and the server's callback sends it back:
  *
  *     onWebSocketReceiveText(webServer, client, data) {
@@ -18,13 +18,13 @@
  *         return;
  *       }
  *
- * Listeners never see it. Without a sign of life the connection counts as lost.
+ * Listeners never get the heartbeat. If it does not come back, the connection counts as lost.
  */
 
-/** Milliseconds between two tries: at first, and at most. They double, with chance in it so that clients do not come all at once. */
+/** Milliseconds between two tries, at first and at most. They double each time, and are random so that clients do not come all at once. */
 const FIRST_DELAY = 250;
 const LAST_DELAY = 8_000;
-/** Milliseconds without a message before the page asks, and then until it gives up. Also what opening may take. */
+/** Milliseconds without a message until the heartbeat, and then until the connection counts as lost. Opening may take as long. */
 const SILENCE = 10_000;
 const PATIENCE = 5_000;
 
@@ -32,7 +32,7 @@ const WORDS = {
   connecting: "Connecting",
   open: "Connected",
   lost: "Connection lost, trying again",
-  refused: "Refused by the server, reload the page",
+  refused: "The server refused the connection. Reload the page.",
   closed: "Closed",
 };
 
@@ -41,16 +41,16 @@ export class Connection extends EventTarget {
   #element;
   #state = "";
   #socket;
-  /** The one timer: until the next try, the next heartbeat, or the end of patience. */
+  /** The only timer: for the next try, the next heartbeat, or the end of waiting. */
   #timer;
   #delay = FIRST_DELAY;
   #closed = false;
 
   /**
-   * Connects at once, and stays connected while the page is shown.
+   * Connects at once, and stays connected as long as the page is shown.
    *
    * @param {string} uri Path and query of the WebSocket on the page's own server, relative to the page
-   * @param {Element} [element] Shows the state in words, read out by screen readers; its data-state is one of the keys of WORDS
+   * @param {Element} [element] Shows the state in words, also to screen readers. Its data-state is one of the keys of WORDS
    */
   constructor(uri, element) {
     super();
@@ -63,11 +63,11 @@ export class Connection extends EventTarget {
     addEventListener("offline", () => this.#lose());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "visible") return;
-      // What was open when the phone fell asleep may be long gone.
+      // The connection may have died while the phone was asleep.
       if (this.#state === "open") this.#ask();
       else this.#retryNow();
     });
-    // Left for good, or kept by the browser for its back button: then it is shown again.
+    // The browser may keep a page that is left, and show it again at its back button.
     addEventListener("pagehide", () => this.#drop());
     addEventListener("pageshow", ({ persisted }) => {
       if (persisted && !this.#closed) this.#open();
@@ -81,10 +81,10 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * Sends a message if there is a connection; it is never sent later.
+   * Sends a message now or never.
    *
    * @param {string | ArrayBuffer | ArrayBufferView} data
-   * @returns {boolean} Whether it was handed to the socket
+   * @returns {boolean} False if there is no connection
    */
   send(data) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
@@ -92,7 +92,7 @@ export class Connection extends EventTarget {
     return true;
   }
 
-  /** Bytes that are still to be sent: a sender of much waits until it is small. */
+  /** Bytes that are not sent yet. Before sending a lot, wait until this is small. */
   get bufferedAmount() {
     return this.#socket?.bufferedAmount ?? 0;
   }
@@ -123,7 +123,7 @@ export class Connection extends EventTarget {
     this.#after(PATIENCE, () => this.#lose());
   }
 
-  /** Takes leave of the socket: nothing that it still has to tell is heard. */
+  /** Closes the socket, and ignores its later events. */
   #drop() {
     clearTimeout(this.#timer);
     const socket = this.#socket;
@@ -145,7 +145,7 @@ export class Connection extends EventTarget {
     const wait = this.#delay * (0.5 + Math.random() / 2);
     this.#delay = Math.min(this.#delay * 2, LAST_DELAY);
     this.#after(wait, () => this.#open());
-    // A script does not learn why a handshake failed; that the server answers otherwise tells that it refuses.
+    // A script does not learn why a handshake failed. If the server answers a plain request, it has refused the WebSocket.
     const answers = !wasOpen && await this.#serverAnswers();
     if (this.#state !== "open" && !this.#closed) this.#say(answers ? "refused" : "lost");
   }
@@ -154,7 +154,7 @@ export class Connection extends EventTarget {
     try {
       const url = new URL(this.#url);
       url.protocol = location.protocol;
-      // Without credentials, so that no browser asks for a password in the middle of a show.
+      // Without credentials, or the browser might ask for a password in the middle of a show.
       await fetch(url, {
         method: "HEAD",
         credentials: "omit",
@@ -168,13 +168,13 @@ export class Connection extends EventTarget {
   }
 
   #retryNow() {
-    // A try that is under way is not begun anew; it has an end of its own.
+    // Do not restart a try that is under way. It has a time limit.
     if (this.#closed || this.#socket !== undefined) return;
     this.#delay = FIRST_DELAY;
     this.#open();
   }
 
-  /** Waits for the next message, and asks for a sign of life when none comes. */
+  /** Waits for the next message, and sends a heartbeat if none comes. */
   #rest() {
     this.#after(SILENCE, () => this.#ask());
   }

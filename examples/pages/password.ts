@@ -1,9 +1,9 @@
-/** A password for one run of an example, to be typed on a phone. */
+/** A password for one run of an example, easy to type on a phone. */
 
-/** Letters and digits that are not mistaken for each other: 32 of them, so that each one chosen is worth 5 bits. */
+/** The letters and digits that look different from each other. There are 32, so each is worth 5 bits. */
 const LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
 
-/** A new password of 140 random bits, such as `k3md-9xwe-...`: seven groups of four letters and digits. */
+/** Makes a password of 140 random bits: seven groups of four letters and digits, such as `k3md-9xwe-...`. */
 export function randomPassword(): string {
   const groups = Array.from({ length: 7 }, () => {
     const random = crypto.getRandomValues(new Uint8Array(4));

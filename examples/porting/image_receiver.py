@@ -4,6 +4,11 @@ path = project.folder + '/uploads/latest.jpg'
 
 
 def onHTTPRequest(webServerDAT, request, response):
+    if request['uri'] == '/':
+        response['statusCode'] = 200
+        response['statusReason'] = 'OK'
+        response['data'] = '<img src="/image" alt="No image yet">'
+        return response
     if request['uri'] != '/image':
         return response
     if request['method'] == 'POST':

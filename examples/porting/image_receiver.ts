@@ -8,6 +8,11 @@ const path = "uploads/latest.jpg";
 
 export default {
   async onHTTPRequest(webServer, request, response) {
+    if (request.uri === "/") {
+      response.statusCode = 200;
+      response.data = '<img src="/image" alt="No image yet">';
+      return response;
+    }
     if (request.uri !== "/image") return response;
     if (request.method === "POST") {
       if (request["Content-Type"] !== "image/jpeg") {
@@ -15,8 +20,8 @@ export default {
         response.data = "Send a JPEG as image/jpeg";
         return response;
       }
-      // Two uploads may arrive at a time, and nobody is to read
-      // half an image: it is renamed when it is whole.
+      // Rename the file when it is complete: two uploads may arrive
+      // at once, and nobody should read half an image.
       const part = `uploads/${crypto.randomUUID()}`;
       await Deno.writeFile(part, request.data);
       await Deno.rename(part, path);

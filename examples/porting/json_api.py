@@ -14,7 +14,7 @@ def onHTTPRequest(webServerDAT, request, response):
         return response
 
     name = request['uri'].replace('/values/', '', 1)
-    if request['uri'] == '/values':
+    if request['uri'] in ('/', '/values'):
         answer = values
     elif name not in values:
         return response

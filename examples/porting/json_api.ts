@@ -17,7 +17,7 @@ export default {
 
     const name = request.uri.replace("/values/", "");
     let answer: unknown;
-    if (request.uri === "/values") {
+    if (request.uri === "/" || request.uri === "/values") {
       answer = Object.fromEntries(values);
     } else if (!values.has(name)) {
       return response;

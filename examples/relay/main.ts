@@ -1,14 +1,16 @@
 // deno run --allow-net examples/relay/main.ts
 //
-// Rooms in which browsers and renderers send each other text and bytes: what one sends, everyone else in the room gets as it
+// Rooms in which browsers and renderers send each other text and bytes. What one sends, everyone else in the room gets as it
 // was sent.
 //
-//   ws://HOST:9980/room/NAME?name=Anna    to be in a room; it is there while someone is in it
-//   ws://HOST:9980/people/NAME            to hear who is: ["Anna","projector"], now and at each change
-//   http://HOST:9980/                     a page for both
+//   ws://HOST:9980/room/NAME?name=Anna           enters a room, which exists as long as someone is in it
+//   ws://HOST:9980/room/NAME?name=Anna&senders   gets the sender's name as text before each message
+//   ws://HOST:9980/people/NAME                   gets the names of those in the room, now and at each change: ["Anna","projector"]
+//   http://HOST:9980/                            a page for all of it
 //
-// A room and a name are up to 40 letters, digits, "-" and "_", a name with spaces too, in any script. In TouchDesigner a
-// WebSocket DAT takes ws://HOST/room/NAME?name=projector as its Network Address; its sendText() and sendBytes() send to the room.
+// The name of a room is up to 40 letters and digits of any script, "-" and "_". The name of a person may have spaces too. In
+// TouchDesigner, set a WebSocket DAT's Network Address to ws://HOST/room/NAME?name=projector; its sendText() and sendBytes()
+// send to the room.
 
 import { type Callbacks, WebServer } from "@webserver-dat/server";
 import { pages } from "../pages/pages.ts";
@@ -20,12 +22,12 @@ import style from "./room.css" with { type: "text" };
 const MAX_ROOMS = 100;
 const MAX_PEOPLE = 50;
 const FULL = "No place is left, try again later";
-/** Characters of the path and query: more than any two names need. `normalize()` takes quadratic time. */
+/** Characters of the path and query, more than any two names need. A longer address is refused: `normalize()` takes quadratic time. */
 const MAX_ADDRESS = 5_000;
 
-/** Those in a room, and those who only hear who is: by client, the name. */
+/** The clients in a room, and those who only watch who is there. */
 interface Room {
-  readonly people: Map<string, string>;
+  readonly people: Map<string, Place>;
   readonly watchers: Set<string>;
 }
 
@@ -36,31 +38,34 @@ interface Place {
   readonly kind: "room" | "people";
   readonly room: string;
   readonly name: string;
+  /** Whether the client gets the sender's name before each message. */
+  readonly senders: boolean;
 }
 
-/** Letters, digits and marks alone: no path, no markup, no invisible sign gets in by a name. NFC: "é" is one name, not two. */
+// Only letters, digits and marks, so a name cannot contain a path, markup or an invisible character.
 const ROOM = /^[\p{L}\p{M}\p{N}_-]{1,40}$/u;
 const NAME = /^[\p{L}\p{M}\p{N}_ -]{1,40}$/u;
 
-/** The place that an address asks for, or undefined if it is not an address of this server. */
+/** The place that an address asks for; undefined if this server has no such address. */
 function placeOf({ pathname, search, searchParams }: URL): Place | undefined {
   if (pathname.length + search.length > MAX_ADDRESS) return undefined;
   const [, kind, encoded, ...rest] = pathname.split("/");
   if ((kind !== "room" && kind !== "people") || rest.length > 0) return undefined;
   let room;
   try {
+    // normalize(): "é" is one name, whether it was sent as one character or as two.
     room = decodeURIComponent(encoded ?? "").normalize();
   } catch {
     return undefined;
   }
   const name = (searchParams.get("name") || "someone").normalize();
-  return ROOM.test(room) && NAME.test(name) ? { kind, room, name } : undefined;
+  return ROOM.test(room) && NAME.test(name) ? { kind, room, name, senders: searchParams.has("senders") } : undefined;
 }
 
-/** Where each client is: its messages say nothing of it. */
+/** The place of each client. */
 const places = new Map<string, Place>();
 
-/** Whether the room has no place left or, if it does not exist yet, there are too many rooms. */
+/** Whether the room is full or, if it does not exist yet, there are too many rooms. */
 function isFull({ kind, room }: Place): boolean {
   const existing = rooms.get(room);
   if (existing === undefined) return rooms.size >= MAX_ROOMS;
@@ -68,15 +73,22 @@ function isFull({ kind, room }: Place): boolean {
 }
 
 function tellWhoIsThere(webServer: WebServer, room: Room): void {
-  const people = JSON.stringify([...room.people.values()]);
+  const people = JSON.stringify(Array.from(room.people.values(), ({ name }) => name));
   for (const watcher of room.watchers) webServer.webSocketSendText(watcher, people);
 }
 
-/** Hands a message to everyone else in the sender's room. Who is too slow for it misses it, and holds up nobody. */
-function relay(client: string, send: (other: string) => void): void {
+/** Sends a message to everyone else in the sender's room. A client that is too slow misses it, and delays nobody. */
+function relay(webServer: WebServer, client: string, send: (other: string) => boolean): void {
   const place = places.get(client);
   if (place?.kind !== "room") return;
-  for (const other of rooms.get(place.room)!.people.keys()) if (other !== client) send(other);
+  for (const [other, { senders }] of rooms.get(place.room)!.people) {
+    if (other === client) continue;
+    if (!senders) send(other);
+    // A name without its message would be taken for a message, so this client has to connect again.
+    else if (webServer.webSocketSendText(other, place.name) && !send(other)) {
+      webServer.webSocketClose(other, 1013, "Too slow");
+    }
+  }
 }
 
 const answer = pages({
@@ -88,7 +100,7 @@ const answer = pages({
 
 const callbacks: Callbacks = {
   onHTTPRequest(_webServer, request, response) {
-    // The form of the first page asks for /room?room=NAME&name=Anna.
+    // The form of the first page requests /room?room=NAME&name=Anna.
     if (request.uri === "/room") {
       const { room = "", name = "" } = request.pars;
       response.statusCode = 303;
@@ -100,7 +112,7 @@ const callbacks: Callbacks = {
     return answer(request, response);
   },
 
-  // Called before a WebSocket is accepted: 101 lets it in.
+  // A WebSocket is accepted if the status stays 101.
   onWebSocketRequest(_webServer, request, response) {
     const place = placeOf(new URL(request.raw.url));
     if (place === undefined) {
@@ -113,7 +125,7 @@ const callbacks: Callbacks = {
 
   onWebSocketOpen(webServer, client, uri) {
     const place = placeOf(new URL(`http://localhost${uri}`))!;
-    // Checked again: of many handshakes at once, none counts before it is open.
+    // Check again: a handshake takes no place until it is open, and many may come at once.
     if (isFull(place)) {
       webServer.webSocketClose(client, 1013, FULL);
       return;
@@ -122,7 +134,7 @@ const callbacks: Callbacks = {
     let room = rooms.get(place.room);
     if (room === undefined) rooms.set(place.room, room = { people: new Map(), watchers: new Set() });
     if (place.kind === "room") {
-      room.people.set(client, place.name);
+      room.people.set(client, place);
     } else {
       room.watchers.add(client);
     }
@@ -131,7 +143,7 @@ const callbacks: Callbacks = {
 
   onWebSocketClose(webServer, client) {
     const place = places.get(client);
-    // Closed in onWebSocketOpen: the room was full.
+    // onWebSocketOpen closed it, since the room was full.
     if (place === undefined) return;
     places.delete(client);
     const room = rooms.get(place.room)!;
@@ -144,15 +156,15 @@ const callbacks: Callbacks = {
   onWebSocketReceiveText(webServer, client, data) {
     // The heartbeat of connection.js
     if (data === "") webServer.webSocketSendText(client, "");
-    else relay(client, (other) => webServer.webSocketSendText(other, data));
+    else relay(webServer, client, (other) => webServer.webSocketSendText(other, data));
   },
 
   onWebSocketReceiveBinary(webServer, client, data) {
-    relay(client, (other) => webServer.webSocketSendBinary(other, data));
+    relay(webServer, client, (other) => webServer.webSocketSendBinary(other, data));
   },
 };
 
-/** The server. A message is up to `maxMessageSize` bytes: a picture, not a film. */
+/** The server. `maxMessageSize` allows pictures, but not films. */
 export const server = new WebServer({ name: "relay", callbacks, maxMessageSize: 1024 * 1024, maxConnections: 500 });
 
 if (import.meta.main) {

@@ -1,8 +1,8 @@
 import { Connection } from "../pages/connection.js";
 
-/** Messages that are kept on the page, and their size: characters of text, bytes of files. */
+/** Messages that stay on the page, and their total size: characters of text, bytes of files. */
 const KEPT = { messages: 200, size: 8 * 1024 * 1024 };
-/** Bytes that the server takes in one message. */
+/** Bytes that the server accepts in one message. */
 const LARGEST = 1024 * 1024;
 
 const query = new URLSearchParams(location.search);
@@ -15,10 +15,10 @@ const notice = document.getElementById("notice");
 document.getElementById("title").textContent = document.title = `Room ${query.get("room") ?? ""}`;
 
 const connection = new Connection(
-  `/room/${room}?name=${encodeURIComponent(query.get("name") ?? "")}`,
+  `/room/${room}?name=${encodeURIComponent(query.get("name") ?? "")}&senders`,
   document.querySelector(".state"),
 );
-// A connection of its own, so that nothing but what people send is in the room.
+// A second connection, so that the first one carries nothing but messages.
 const people = new Connection(`/people/${room}`);
 
 people.addEventListener("message", ({ data }) => {
@@ -40,24 +40,35 @@ function size(bytes) {
   return bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} KiB`;
 }
 
-/** Shows text as text, and bytes as a picture if they are one: nothing that comes is markup. */
-function show(data, mine) {
+/**
+ * Shows text as text, and bytes as a picture if they are one. Nothing is ever taken for markup.
+ *
+ * @param {string} [sender] Undefined if it is a message from this page
+ */
+function show(data, sender) {
   const item = document.createElement("li");
-  item.className = mine ? "mine" : "";
+  if (sender === undefined) {
+    item.className = "mine";
+  } else {
+    const from = document.createElement("strong");
+    from.textContent = sender;
+    item.append(from);
+  }
   if (typeof data === "string") {
-    item.textContent = data;
+    item.append(data);
   } else {
     const picture = new Image();
-    picture.alt = mine ? "The picture that you sent" : "A picture that was sent";
+    picture.alt = sender === undefined ? "The picture that you sent" : `A picture from ${sender}`;
     picture.src = URL.createObjectURL(new Blob([data]));
+    const caption = document.createTextNode(size(data.byteLength));
     const done = () => URL.revokeObjectURL(picture.src);
     picture.onload = () => {
-      item.prepend(picture);
+      caption.before(picture);
       done();
       log.scrollTop = log.scrollHeight;
     };
     picture.onerror = done;
-    item.append(size(data.byteLength));
+    item.append(caption);
   }
   log.append(item);
   sizes.push(data.length ?? data.byteLength);
@@ -69,12 +80,22 @@ function show(data, mine) {
   log.scrollTop = log.scrollHeight;
 }
 
-connection.addEventListener("message", ({ data }) => show(data, false));
+/** The sender of the next message, which the server sends as text before it. */
+let sender;
+connection.addEventListener("open", () => sender = undefined);
+connection.addEventListener("message", ({ data }) => {
+  if (sender === undefined) {
+    sender = data;
+  } else {
+    show(data, sender);
+    sender = undefined;
+  }
+});
 
 function send(data) {
   const sent = connection.send(data);
-  if (sent) show(data, true);
-  notice.textContent = sent ? "" : "Not sent: there is no connection";
+  if (sent) show(data);
+  notice.textContent = sent ? "" : "Not sent: not connected";
   return sent;
 }
 
@@ -86,7 +107,7 @@ document.getElementById("form").addEventListener("submit", (event) => {
 file.addEventListener("change", async () => {
   const [chosen] = file.files;
   if (chosen === undefined) return;
-  if (chosen.size > LARGEST) notice.textContent = `Not sent: ${chosen.name} has more than ${size(LARGEST)}`;
+  if (chosen.size > LARGEST) notice.textContent = `Not sent: ${chosen.name} is larger than ${size(LARGEST)}`;
   else send(await chosen.arrayBuffer());
   file.value = "";
 });

@@ -1,10 +1,10 @@
 /**
- * A connection to an MQTT broker that comes back by itself, keeps a bounded backlog meanwhile, and counts what was lost.
+ * A connection to an MQTT broker that reconnects by itself, keeps a bounded backlog meanwhile, and counts lost messages.
  *
- * Messages go out with quality of service 1: each one is kept until the broker has confirmed it, and sent again over the
- * next connection if it has not. What a receiver would get twice by that, and what it did not get at all, shows in two user
- * properties of MQTT 5 that each message carries beside its payload, which stays as plain as it was: `from`, the process
- * that sent it, and `n`, its number there. Other clients, TouchDesigner among them, need not know of them.
+ * Messages are sent with quality of service 1: each is kept until the broker confirms it, and sent again over the next
+ * connection otherwise. A receiver has to notice messages that come twice or never. For that, each message has two user
+ * properties of MQTT 5: `from` is the process that sent it, and `n` its number there. The payload is not changed, and other
+ * clients, such as TouchDesigner, can ignore the properties.
  *
  * @module
  */
@@ -12,31 +12,31 @@
 import { Buffer } from "node:buffer";
 import mqtt, { type IPublishPacket, type MqttClient } from "npm:mqtt@5.16.0";
 
-/** Milliseconds between two tries to reach the broker. */
+/** Milliseconds between two attempts to reach the broker. */
 const RETRY = 1_000;
-/** The same before the backlog is sent: after a restart of the broker the other servers are to be back as well. */
+/** Milliseconds before the backlog is sent, so that the other servers can reconnect first when the broker restarts. */
 const SETTLE = 2 * RETRY;
 /**
- * What is kept for the broker; beyond it, the oldest is dropped: of a fader, the last position counts. More messages would be
- * dropped by the broker, which keeps so many for each receiver that is slower than the sender (Mosquitto: 1,000).
+ * Limits of the backlog. When it is full, the oldest message is dropped, since the last position of a fader matters most. A
+ * larger backlog would not help: the broker, too, keeps a limited number for a slow receiver (Mosquitto: 1,000).
  */
 const BACKLOG = { messages: 1_000, bytes: 16 * 1024 * 1024 };
-/** Milliseconds for the broker to confirm what has been sent, at the end. */
+/** Milliseconds that the broker has to confirm messages when this server stops. */
 const FAREWELL = 2_000;
-/** Messages sent and not yet confirmed; fewer where the broker says so (Mosquitto: 20). */
+/** Messages that may be unconfirmed at once. The broker may ask for fewer (Mosquitto: 20). */
 const WINDOW = 100;
-/** Other processes whose last number is remembered. Each start of a server is a new one; the one silent longest is forgotten. */
+/** Senders whose last number is remembered. Each start of a server is a new sender; the one silent longest is forgotten. */
 const SENDERS = 1_000;
 
-/** How to reach the broker, and what to do with its messages. */
+/** How to reach the broker, and how to handle its messages. */
 export interface BrokerOptions {
   /** `mqtt://host:1883`, or `mqtts://` for TLS, `ws://`, `wss://`. */
   readonly url: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** The topics to listen to, such as `relay/+/+`. */
+  /** The topics to subscribe to, such as `relay/+/+`. */
   readonly filter: string;
-  /** Bytes; the broker is asked for nothing larger. */
+  /** In bytes. The broker is asked to send no larger messages. */
   readonly maxMessageSize: number;
   onMessage(topic: string, payload: Uint8Array): void;
 }
@@ -47,11 +47,11 @@ interface Message {
   readonly n: number;
 }
 
-/** The connection. */
+/** The connection to the broker. */
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #from: string = crypto.randomUUID();
-  /** The highest number that has come from each other process, in the order of their last messages. */
+  /** The highest number of each sender, in the order of their last messages. */
   readonly #last = new Map<string, number>();
   readonly #counts = { published: 0, dropped: 0, received: 0, missed: 0, repeated: 0 };
   #n = 0;
@@ -63,7 +63,7 @@ export class Broker {
   #ready = false;
   #ended = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the connection was lost, or undefined while there is one or has never been one. */
+  /** When the connection was lost. Undefined while connected, and before the first connection. */
   #lostAt: number | undefined;
   #failure = "";
   #told = { dropped: 0, missed: 0 };
@@ -75,10 +75,10 @@ export class Broker {
 
   /**
    * - `published`: messages that the broker has confirmed
-   * - `dropped`: own messages given up, since the backlog was full, the broker refused them or the server stopped
-   * - `received`: messages of others that were handed on
-   * - `missed`: messages of other servers that never came, known by the gap in their numbers once the next one comes
-   * - `repeated`: messages that came again, and were not handed on again
+   * - `dropped`: own messages that were not sent, since the backlog was full, the broker refused them or the server stopped
+   * - `received`: messages from others that were delivered
+   * - `missed`: messages from other servers that never came; a gap in the numbers shows them when the next one comes
+   * - `repeated`: messages that came a second time, and were not delivered again
    * - `waiting`: own messages that the broker has not confirmed yet
    */
   get state(): Record<"published" | "dropped" | "received" | "missed" | "repeated" | "waiting", number> & {
@@ -91,7 +91,7 @@ export class Broker {
     };
   }
 
-  /** Connects, and goes on trying until `end`. */
+  /** Connects, and keeps trying until `end` is called. */
   connect(): void {
     const { url, username, password, filter, maxMessageSize } = this.#options;
     this.#ended = false;
@@ -101,14 +101,14 @@ export class Broker {
       ...(password !== undefined && { password }),
       properties: { maximumPacketSize: maxMessageSize + 1_024 },
       connectTimeout: 10_000,
-      // Seconds; a broker that says nothing for one and a half times that is given up.
+      // In seconds. A broker that is silent for one and a half times as long counts as lost.
       keepalive: 10,
-      // This class connects again by itself: the package would send what is unconfirmed before the others are back.
+      // This class reconnects instead of the package, which would resend messages before the other servers are back.
       reconnectPeriod: 0,
     });
     client.on("connect", ({ properties }) => {
       this.#window = Math.min(WINDOW, properties?.receiveMaximum ?? WINDOW);
-      // nl: what this client publishes does not come back to it. rh: no retained messages, which would come at each connect.
+      // nl: the broker does not echo this client's messages. rh: nor send retained messages, which would come at each connect.
       client.subscribe(filter, { qos: 1, nl: true, rh: 2 }, (error) => {
         if (client !== this.#client) return;
         if (error) {
@@ -126,7 +126,7 @@ export class Broker {
     });
   }
 
-  /** Sends a message to everyone else who listens to its topic, now or when the broker is back. */
+  /** Sends a message to all other subscribers of its topic, now or when the broker is back. */
   publish(topic: string, data: string | Uint8Array): void {
     const message: Message = { topic, payload: Buffer.from(data), n: ++this.#n };
     this.#waiting.push(message);
@@ -138,7 +138,7 @@ export class Broker {
     this.#send();
   }
 
-  /** Ends the connection, once what has been sent is confirmed; what still waits is dropped. */
+  /** Ends the connection when all sent messages are confirmed. Messages in the backlog are dropped. */
   async end(): Promise<void> {
     const client = this.#client;
     clearTimeout(this.#timer);
@@ -152,7 +152,7 @@ export class Broker {
       clearTimeout(timer);
     }
     client?.end(true);
-    // For a broker that hangs: the package goes on waiting for it.
+    // The package would wait for a broker that hangs.
     client?.stream.destroy();
     this.#client = undefined;
     this.#count("dropped", this.#waiting.length + this.#unconfirmed.length);
@@ -188,11 +188,11 @@ export class Broker {
     this.#timer = setTimeout(() => this.connect(), RETRY);
   }
 
-  /** Says why there is no connection; the same reason once, however often it is met. */
+  /** Prints why the connection failed. The same reason is printed once in a row. */
   #fail({ message }: Error): void {
     if (message === this.#failure) return;
     this.#failure = message;
-    console.error(`Cannot relay by the broker at ${new URL(this.#options.url).host}: ${message}`);
+    console.error(`Cannot reach the broker at ${new URL(this.#options.url).host}: ${message}`);
   }
 
   #send(): void {
@@ -202,7 +202,7 @@ export class Broker {
       this.#unconfirmed.push(message);
       const userProperties = { from: this.#from, n: `${message.n}` };
       client.publish(message.topic, message.payload, { qos: 1, properties: { userProperties } }, (error) => {
-        // Of a connection that has ended: it waits again.
+        // That connection has ended, and the message is in the backlog again.
         if (client !== this.#client) return;
         this.#unconfirmed.splice(this.#unconfirmed.indexOf(message), 1);
         this.#bytes -= message.payload.length;
@@ -219,9 +219,9 @@ export class Broker {
 
   #receive(topic: string, payload: Uint8Array, { properties }: IPublishPacket): void {
     const { from, n } = properties?.userProperties ?? {};
-    // A UUID has 36 characters; anything longer would only cost memory.
+    // A UUID has 36 characters. Storing longer ones would only cost memory.
     if (typeof from === "string" && from.length <= 36 && Number.isSafeInteger(Number(n))) {
-      // A broker hands on what one client sends in the order in which it was sent.
+      // A broker keeps the order of one client's messages.
       const last = this.#last.get(from) ?? Number(n) - 1;
       if (Number(n) <= last) {
         this.#counts.repeated++;
@@ -236,7 +236,7 @@ export class Broker {
     this.#options.onMessage(topic, payload);
   }
 
-  /** Counts losses, and says so: at once a second, so that many of them do not fill the terminal. */
+  /** Counts lost messages, and prints the count once a second at most. */
   #count(what: "dropped" | "missed", messages: number): void {
     if (messages === 0) return;
     this.#counts[what] += messages;
@@ -249,6 +249,6 @@ export class Broker {
     const missed = this.#counts.missed - this.#told.missed;
     this.#told = { ...this.#counts };
     if (dropped) console.error(`Lost ${dropped} messages to other servers`);
-    if (missed) console.error(`Lost ${missed} messages of other servers`);
+    if (missed) console.error(`Lost ${missed} messages from other servers`);
   }
 }

@@ -1,22 +1,22 @@
 // deno run --lock=examples/deno.lock --allow-net --allow-env=MQTT_URL,MQTT_USERNAME,MQTT_PASSWORD,MQTT_TOPIC --ignore-env examples/relay_mqtt/main.ts
 
 /**
- * Servers on many machines, joined by an MQTT broker: whatever a client sends to a room reaches every client of that room
- * once, also the sender, whichever server each of them is connected to. Any load balancer goes in front.
+ * Servers on many machines, joined by an MQTT broker. Each message reaches every client of its room once, including the
+ * sender, whichever server they are connected to. Any load balancer can be put in front.
  *
- * A room is the path of the WebSocket: `ws://localhost:9980/lobby`. To try it, start a broker (Debian: `mosquitto`), this
- * file, and open http://localhost:9980/lobby in a few windows; http://localhost:9980/ shows what the relay counts, as JSON.
+ * The path of the WebSocket is the room: `ws://localhost:9980/lobby`. To try it, start a broker (on Debian: `mosquitto`) and
+ * this file, and open http://localhost:9980/lobby in a few windows. http://localhost:9980/ shows counters as JSON.
  *
- * The environment says which broker:
+ * Environment variables name the broker:
  *
- * - `MQTT_URL`: `mqtt://localhost:1883` if absent; `mqtts://broker.example:8883` for TLS. A broker whose certificate is signed
- *   by an authority of your own needs `--cert authority.pem` in the command.
- * - `MQTT_USERNAME` and `MQTT_PASSWORD`, if it asks for them. They stay out of the command, where other users can see it.
- * - `MQTT_TOPIC`: what the topics begin with, `relay` if absent. Servers with different ones do not hear each other.
+ * - `MQTT_URL`: `mqtt://localhost:1883` by default, or `mqtts://broker.example:8883` for TLS. If your own authority signed the
+ *   broker's certificate, add `--cert authority.pem` to the command.
+ * - `MQTT_USERNAME` and `MQTT_PASSWORD`, if the broker needs them. Other users of the machine could see them in a command.
+ * - `MQTT_TOPIC`: the start of all topics, `relay` by default. Servers with different topics do not share messages.
  *
- * On the broker, a text message to the room `lobby` is its UTF-8 text under the topic `relay/lobby/text`, a binary message its
- * bytes under `relay/lobby/binary`. TouchDesigner takes part with an MQTT Client DAT, Network Address `tcp://localhost:1883`
- * (`ssl://` for TLS):
+ * On the broker, a text message to the room `lobby` has the topic `relay/lobby/text`, and a binary message the topic
+ * `relay/lobby/binary`. In TouchDesigner, use an MQTT Client DAT with the Network Address `tcp://localhost:1883` (`ssl://`
+ * for TLS):
  *
  * ```python
  * def onConnect(dat):
@@ -30,32 +30,34 @@
  * op('mqttclient1').publish('relay/lobby/binary', bytes([0, 255]))
  * ```
  *
- * While the broker is away, each server goes on serving its own clients, and keeps the last 1,000 messages (16 MiB) for
- * the others. Messages of one client arrive in their order; those of two clients on two servers may change places. Retained
- * messages of others are taken when they are published, not replayed to clients that come later.
+ * While the broker is away, each server still serves its own clients, and keeps the last 1,000 messages (16 MiB) for the
+ * others. Messages of one client arrive in order. Messages of two clients on two servers may arrive in different orders.
+ * Retained messages are delivered when they are published, and not again to clients that connect later.
  *
  * @module
  */
 
 import { WebServer } from "@webserver-dat/server";
-import page from "../relay.html" with { type: "text" };
+import { pages, show } from "../pages/pages.ts";
+import page from "../pages/relay.html" with { type: "text" };
+import script from "../pages/relay.js" with { type: "text" };
 import { Broker } from "./broker.ts";
 
 const TOPIC = Deno.env.get("MQTT_TOPIC") ?? "relay";
 if (!/^[\w.-]+(\/[\w.-]+)*$/.test(TOPIC)) {
   throw new RangeError(
-    `Cannot relay under the topic "${TOPIC}": MQTT_TOPIC takes letters, digits, ".", "_", "-" and "/"`,
+    `Cannot use the topic "${TOPIC}": MQTT_TOPIC may have letters, digits, ".", "_", "-" and "/"`,
   );
 }
 
-/** A path that is a room: nothing in it that means something to MQTT, such as `+`, `#`, `/` and `$`. */
+/** The path of a room. It has no characters with a meaning in MQTT, such as `+`, `#`, `/` and `$`. */
 const ROOM = /^\/([\w.-]{1,64})(?:\?|$)/;
 const MAX_MESSAGE_SIZE = 1024 * 1024;
 
 /** The clients of each room, and the room of each client. */
 const rooms = new Map<string, Set<string>>();
 const roomOf = new Map<string, string>();
-/** Messages that a client was too slow to be sent. */
+/** Messages that were not sent to a client because it was too slow. */
 let unsent = 0;
 
 const broker = new Broker({
@@ -71,7 +73,7 @@ const broker = new Broker({
   },
 });
 
-/** To the clients of a room that are connected to this server. */
+/** Sends to the clients of a room that are connected to this server. */
 function deliver(room: string, data: string | Uint8Array): void {
   for (const client of rooms.get(room) ?? []) {
     const sent = typeof data === "string"
@@ -81,12 +83,14 @@ function deliver(room: string, data: string | Uint8Array): void {
   }
 }
 
-/** To all clients of the room of this one: those here at once, those of other servers by the broker, which does not echo. */
+/** Sends to all clients in this client's room: here at once, and on other servers through the broker, which does not echo. */
 function say(client: string, data: string | Uint8Array): void {
   const room = roomOf.get(client)!;
   deliver(room, data);
   broker.publish(`${TOPIC}/${room}/${typeof data === "string" ? "text" : "binary"}`, data);
 }
+
+const answer = pages({ "/pages/relay.js": ["relay.js", script] });
 
 /** The server; importing this file does not start it. */
 export const server: WebServer = new WebServer({
@@ -98,16 +102,14 @@ export const server: WebServer = new WebServer({
 
     onHTTPRequest(_webServer, request, response) {
       if (request.uri === "/") return Response.json({ ...broker.state, unsent, clients: roomOf.size });
-      if (!ROOM.test(request.uri)) return response;
-      response.statusCode = 200;
-      response.data = page;
-      return response;
+      if (ROOM.test(request.uri)) return show(request, response, ["relay.html", page]);
+      return answer(request, response);
     },
 
     onWebSocketRequest(_webServer, request, response) {
       if (!ROOM.test(request.uri)) {
         response.statusCode = 400;
-        response.data = 'The path is the room: 1 to 64 letters, digits, ".", "_" and "-", such as /lobby';
+        response.data = 'The path must be a room, such as /lobby: 1 to 64 letters, digits, ".", "_" and "-"';
       }
       return response;
     },
@@ -126,7 +128,11 @@ export const server: WebServer = new WebServer({
       if (rooms.get(room)!.size === 0) rooms.delete(room);
     },
 
-    onWebSocketReceiveText: (_webServer, client, data) => say(client, data),
+    onWebSocketReceiveText(webServer, client, data) {
+      // The heartbeat of connection.js
+      if (data === "") webServer.webSocketSendText(client, "");
+      else say(client, data);
+    },
     onWebSocketReceiveBinary: (_webServer, client, data) => say(client, data),
   },
 });

@@ -1,16 +1,16 @@
 import { Connection } from "../pages/connection.js";
 
-/** Milliseconds after a touch during which others do not move the control under the finger. */
+/** Milliseconds after a touch in which other panels do not move that control. */
 const HOLD = 500;
 
 const stage = document.querySelector(".stage");
 const connection = new Connection("panel", document.querySelector(".state"));
 
-/** What the server has said last, by name. */
+/** The latest values from the server, by name. */
 const state = {};
-/** The controls in use here, by name: a timer each. */
+/** A timer for each control that was just touched, by name. */
 const held = {};
-/** Changes that go out with the next frame. */
+/** The changes to send with the next frame. */
 let changes = {};
 
 const percent = (value) => `${Math.round(value * 100)} %`;
@@ -56,7 +56,7 @@ const shows = {
   },
   flash() {
     stage.classList.remove("flash");
-    // Reading the layout makes the browser notice, so that the animation runs again.
+    // Reading the layout makes the browser restart the animation.
     void stage.offsetWidth;
     stage.classList.add("flash");
   },
@@ -81,10 +81,10 @@ connection.addEventListener("message", ({ data }) => {
   for (const name of Object.keys(values)) if (!(name in held)) shows[name]?.(state[name]);
 });
 
-/** A control was used: shown at once, sent with the next frame. A slider makes more events than a network wants. */
+/** Shows a change at once, and sends it with the next frame, since a slider makes too many events to send each. */
 function change(name, value) {
   if (connection.state !== "open") {
-    // Nothing is kept to be sent later, so nothing seems to have moved.
+    // It cannot be sent, so move the control back.
     shows[name](state[name]);
     return;
   }
@@ -99,7 +99,7 @@ function change(name, value) {
 }
 
 function sendChanges() {
-  // A slow network gets the latest values when it can take them, not all that were passed on the way.
+  // On a slow network, wait and then send the latest values only.
   if (connection.bufferedAmount > 0) {
     requestAnimationFrame(sendChanges);
     return;

@@ -1,9 +1,9 @@
-/** Values that outlive the program, in a file. */
+/** Values that are kept in a file between runs of the program. */
 
-/** Milliseconds between two writes: a slider makes sixty changes a second. */
+/** Milliseconds between two writes, since a slider makes sixty changes a second. */
 const PAUSE = 1_000;
 
-/** A file of values by name, as JSON. */
+/** A JSON file of values by name. */
 export class StateFile {
   readonly #path: string;
   readonly #values: () => Record<string, unknown>;
@@ -16,35 +16,35 @@ export class StateFile {
     this.#values = values;
   }
 
-  /** Reads the values: none if the file does not exist yet, or cannot be read. */
+  /** Reads the values. There are none if the file does not exist yet or cannot be read. */
   read(): Record<string, unknown> {
     try {
       const values: unknown = JSON.parse(Deno.readTextFileSync(this.#path));
       return typeof values === "object" && values !== null ? values as Record<string, unknown> : {};
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) {
-        console.warn(`The panel starts from its first state, since ${this.#path} cannot be read: ${error}`);
+        console.warn(`Cannot read ${this.#path}, so the panel starts with its first values: ${error}`);
       }
       return {};
     }
   }
 
-  /** Writes it soon. */
+  /** Writes the values within a second. */
   save(): void {
     this.#timer ??= setTimeout(() => this.flush(), PAUSE);
   }
 
-  /** Writes what waits to be written; resolves when it is on the disk. */
+  /** Writes the values now if they were not written yet. Resolves when they are on the disk. */
   flush(): Promise<void> {
     if (this.#timer === undefined) return this.#writing;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     return this.#writing = this.#writing.then(() => this.#write()).catch((error) => {
-      console.warn(`The state cannot be written to ${this.#path}: ${error.message}`);
+      console.warn(`Cannot write the panel's values to ${this.#path}: ${error.message}`);
     });
   }
 
-  /** Beside it first, and renamed when it is whole: a power cut leaves the old file or the new one, never a half. */
+  /** Writes another file and renames it, so a power cut leaves the old file or the new one, and never half of one. */
   async #write(): Promise<void> {
     const part = `${this.#path}.new`;
     {

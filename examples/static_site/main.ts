@@ -1,9 +1,9 @@
 // deno run --lock=examples/deno.lock --allow-net --ignore-env --allow-read=examples/static_site/site examples/static_site/main.ts
 
 /**
- * A folder as a web site: `index.html` of each folder, types by the extension, revalidation by ETag, and ranges, without which
- * phones do not play video. Only this folder can be read, whatever path is asked for; but a symbolic link in it is followed,
- * and what it leads to is served.
+ * A folder as a web site, with `index.html` for each folder, types by file extension, revalidation by ETag, and ranges, which
+ * phones need to play video. Only this folder is served, whatever path is requested. But symbolic links in it are followed,
+ * wherever they lead.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { text } from "node:stream/consumers";
 import sendFile from "npm:@fastify/send@4.2.1";
 import { type Callbacks, WebServer } from "@webserver-dat/server";
 
-/** The folder. Files whose names start with a dot are not served. */
+/** The folder to serve. Files whose names start with a dot are not served. */
 const root = `${import.meta.dirname}/site`;
 
-/** Characters of a header; a longer one is ignored. */
+/** Characters of a header. A longer header is ignored. */
 const MAX_HEADER = 1_000;
 
 const callbacks: Callbacks = {
@@ -26,17 +26,17 @@ const callbacks: Callbacks = {
       response["Allow"] = "GET, HEAD";
       return response;
     }
-    // No browser or player sends long headers here, and the package takes quadratic time for a long Range.
+    // Browsers and players send short headers, and the package takes quadratic time for a long Range.
     const headers = [...request.headers].filter(([, value]) => value.length <= MAX_HEADER);
-    // The package is made for Node's requests, of which it needs these two fields.
+    // The package expects a request of Node, but reads these two fields only.
     const asked = { method: request.method, headers: Object.fromEntries(headers) } as unknown as Readable;
     const file = await sendFile(asked, request.uri, { root });
     response.statusCode = file.statusCode;
-    // Browsers keep what they have, but ask each time whether it has changed.
+    // Browsers may keep a copy, but ask each time whether the file has changed.
     response.headers = { ...file.headers, "Cache-Control": "no-cache" };
-    // A folder's address ends with a slash. It is written as it came: the package would encode it twice.
+    // A folder's address ends with a slash. The path is sent back as it came, since the package would encode it twice.
     if (file.type === "directory") response["Location"] = `${request.uri.replace(/^\/+/, "/")}/`;
-    // A stream, so that a large video is never in memory as a whole.
+    // A stream, so that a large video is never completely in memory.
     response.data = file.type === "file" ? ReadableStream.from<Uint8Array>(file.stream) : await text(file.stream);
     return response;
   },

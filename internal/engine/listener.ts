@@ -1,6 +1,6 @@
 /** A `Deno.serve` on one address, with errors that name the parameter to change. */
 
-import { type Address, formatAddress, isWildcard } from "./address.ts";
+import { type Address, canonicalIP, formatAddress, isLoopback, isWildcard } from "./address.ts";
 import { type Accepting, keepAccepting, wildcards } from "./deno.ts";
 
 /** Where a server listens. */
@@ -12,6 +12,8 @@ export interface ListenAddress extends Address {
 /** An open listener. */
 export interface Listener {
   readonly address: ListenAddress;
+  /** Whether the environment variable `DENO_SERVE_ADDRESS` has moved it away from what was asked for. */
+  readonly isMoved: boolean;
   /** Closes it and every connection it has, answers under way included. */
   close(): Promise<void>;
 }
@@ -70,6 +72,21 @@ function acceptFirst(options: ListenOptions): Accepting {
   throw new Error("Cannot listen: no address to try");
 }
 
+/** Whether a listener has another address than was asked for. Deno does not say so, but only `DENO_SERVE_ADDRESS` can do it (S4). */
+function isElsewhere(options: ListenOptions, { hostname, port }: Deno.NetAddr): boolean {
+  if (options.port !== 0 && options.port !== port) return true;
+  const asked = canonicalIP(options.localaddress);
+  return asked !== undefined && asked !== canonicalIP(hostname);
+}
+
+/** Whether a listener may be on another address: not if that would let in others than `localaddress` does. */
+function mayMove({ localaddress }: ListenOptions, hostname: string | undefined): boolean {
+  if (hostname === undefined) return false;
+  if (localaddress === "" || (localaddress === "localhost" && isLoopback(hostname))) return true;
+  const asked = canonicalIP(localaddress);
+  return asked !== undefined && asked === canonicalIP(hostname);
+}
+
 /**
  * Listens, until it is closed: also if `Deno.serve` ends for want of file descriptors (L2).
  *
@@ -79,9 +96,20 @@ function acceptFirst(options: ListenOptions): Accepting {
 export function listen(options: ListenOptions): Listener {
   const first = acceptFirst(options);
   const { hostname, port } = first.server.addr;
+  const isMoved = hostname === undefined || isElsewhere(options, first.server.addr);
+  if (isMoved && !mayMove(options, hostname)) {
+    first.abort.abort();
+    throw new Error(
+      `Cannot listen: the environment variable DENO_SERVE_ADDRESS moves the first server of a program, which is this one, to ${
+        hostname === undefined ? "a socket without an address" : formatAddress(hostname, port)
+      }. Unset it` +
+        (hostname === undefined ? ', or use "tcp:" and an address' : `, or set parameter "localaddress" to ""`),
+    );
+  }
   const ended = ({ message }: Error) => options.onEnd(new Error(`The listener ended, and is opened again: ${message}`));
   return {
     address: listenAddress(hostname, port, options.certificate ? "https" : "http"),
+    isMoved,
     close: keepAccepting(first, () => accept(options, hostname, port), ended),
   };
 }

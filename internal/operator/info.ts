@@ -1,7 +1,8 @@
 /** The Info CHOP: the channels, and the clocks behind them. */
 
+// A type and not an interface, which has no index signature: so `response.data` takes it.
 /** The Info CHOP channels, by the manual's names. */
-export interface Info {
+export type Info = {
   /** 1 while the server is active, else 0. */
   server_running: number;
   /** Open WebSocket connections. */
@@ -28,7 +29,7 @@ export interface Info {
   warnings: number;
   /** Errors since the last start, or since `clearErrors()`. */
   errors: number;
-}
+};
 
 /** Frames of the timeline in a millisecond. */
 const RATE = 60 / 1000;

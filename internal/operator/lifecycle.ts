@@ -67,6 +67,12 @@ interface Lost {
  */
 type State = Stopped | Running | Served | Stopping | Lost;
 
+/** `DENO_SERVE_ADDRESS` has moved the first listener. Deno does that once only, and a restart must not open what it has closed. */
+interface Moved {
+  readonly from: Address;
+  readonly to: Address;
+}
+
 /** Milliseconds that `onServerStop` has at least. */
 const LEAST_STOP = 500;
 
@@ -79,6 +85,7 @@ export class Lifecycle {
   readonly #patience = new Patience();
   readonly #live: LiveParameters;
   #state: State = { is: "stopped", fresh: true };
+  #moved: Moved | undefined;
   #run: Run;
 
   /** @param handler Returns the function that answers requests; each new listener asks for it */
@@ -281,9 +288,10 @@ export class Lifecycle {
   }
 
   #listen({ localaddress, compression }: WebServerParameters, { certificate }: Files, port: number): Listener {
+    const { from, to } = this.#moved ?? {};
     return listen({
-      localaddress,
-      port,
+      localaddress: to && localaddress === from?.hostname ? to.hostname : localaddress,
+      port: to && port === from?.port ? to.port : port,
       certificate,
       compression,
       handler: this.#handler(),
@@ -306,6 +314,13 @@ export class Lifecycle {
     this.#state = { is: "running", listener, files };
     this.#adopt(changed(parameters, { active: true }), files);
     this.#begin(listener.address);
+    if (listener.isMoved) {
+      this.#moved = { from: { hostname: parameters.localaddress, port: parameters.port }, to: listener.address };
+      this.#cooks.warn(
+        "moved",
+        `DENO_SERVE_ADDRESS moves the server to ${listener.address.url}, whatever its parameters say`,
+      );
+    }
     for (const warning of certificate?.warnings ?? []) this.#cooks.warn("certificate", warning);
     this.#begun();
   }

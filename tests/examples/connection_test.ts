@@ -23,9 +23,9 @@ connection.addEventListener("message", ({ data }) => events.push(typeof data ===
 
 interface Site extends AsyncDisposable {
   readonly subject: Subject;
-  /** What the server heard, in its order. */
+  /** What the server received, in order. */
   readonly heard: string[];
-  /** Handshakes are refused while it is set. */
+  /** While true, the server refuses handshakes. */
   refuses: boolean;
   /** Resolves at the next close of a WebSocket, with its code. */
   closed(): Promise<number>;
@@ -63,7 +63,7 @@ async function site(): Promise<Site> {
   return site;
 }
 
-/** A cable to the server, which can be cut in a way that neither end hears of. */
+/** A cable to the server. When it is cut, neither end notices. */
 class Cable implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #ends = new Set<Deno.TcpConn>();
@@ -113,7 +113,7 @@ class Cable implements AsyncDisposable {
   }
 }
 
-pageTest("Connection opens, says so, and takes and sends text and bytes", async (chromium) => {
+pageTest("Connection opens, shows that it is open, and sends and receives text and bytes", async (chromium) => {
   await using here = await site();
   const { page, errors } = await chromium.visit(here.subject.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -130,26 +130,29 @@ pageTest("Connection opens, says so, and takes and sends text and bytes", async 
   assertEquals(errors, []);
 });
 
-pageTest("Connection asks for a sign of life after ten silent seconds, and goes on when it comes", async (chromium) => {
-  await using here = await site();
-  const { page } = await chromium.visit("about:blank");
-  await page.clock.install();
-  await page.goto(here.subject.url);
-  await page.getByText("Connected", { exact: true }).waitFor();
-  for (let beats = 1; beats <= 3; beats++) {
-    await page.clock.runFor(10_000);
-    // The heartbeat has come back once something sent behind it has.
-    const marker = `after beat ${beats}`;
-    await page.evaluate(`connection.send("${marker}")`);
-    while (here.heard.at(-1) !== marker) await page.evaluate("0");
-    here.subject.server.webSocketBroadcast(marker);
-    await until(page, `events.at(-1) === "${marker}"`);
-    assertEquals(here.heard.filter((message) => message === "heartbeat").length, beats);
-  }
-  assertEquals(await page.evaluate("events"), ["open", "after beat 1", "after beat 2", "after beat 3"]);
-});
+pageTest(
+  "Connection sends a heartbeat after ten silent seconds, and stays open when it comes back",
+  async (chromium) => {
+    await using here = await site();
+    const { page } = await chromium.visit("about:blank");
+    await page.clock.install();
+    await page.goto(here.subject.url);
+    await page.getByText("Connected", { exact: true }).waitFor();
+    for (let beats = 1; beats <= 3; beats++) {
+      await page.clock.runFor(10_000);
+      // The marker is sent after the heartbeat, so when the marker is back, the heartbeat is, too.
+      const marker = `after beat ${beats}`;
+      await page.evaluate(`connection.send("${marker}")`);
+      while (here.heard.at(-1) !== marker) await page.evaluate("0");
+      here.subject.server.webSocketBroadcast(marker);
+      await until(page, `events.at(-1) === "${marker}"`);
+      assertEquals(here.heard.filter((message) => message === "heartbeat").length, beats);
+    }
+    assertEquals(await page.evaluate("events"), ["open", "after beat 1", "after beat 2", "after beat 3"]);
+  },
+);
 
-pageTest("Connection notices a cable that is cut without a word, and comes back with it", async (chromium) => {
+pageTest("Connection notices a cable that is cut silently, and reconnects when it is repaired", async (chromium) => {
   await using here = await site();
   await using cable = new Cable(here.subject.port);
   const { page } = await chromium.visit("about:blank");
@@ -163,14 +166,14 @@ pageTest("Connection notices a cable that is cut without a word, and comes back 
   await page.getByText("Connection lost, trying again").waitFor();
   assertEquals(await page.evaluate('connection.send("lost")'), false);
   cable.cut = false;
-  // Until it gives up the try that went into the cut cable; the clock itself goes on to the next one.
+  // Wait for the end of the try that went into the cut cable. The next try follows by itself.
   await page.clock.runFor(5_000);
   await page.getByText("Connected", { exact: true }).waitFor();
   assertEquals(await page.evaluate("events"), ["open", "close", "open"]);
-  assert(!here.heard.includes("lost"), "what was not sent is sent later");
+  assert(!here.heard.includes("lost"), "A message that was not sent came later");
 });
 
-pageTest("Connection comes back when the server does", async (chromium) => {
+pageTest("Connection reconnects when the server restarts", async (chromium) => {
   await using here = await site();
   const { page } = await chromium.visit(here.subject.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -181,7 +184,7 @@ pageTest("Connection comes back when the server does", async (chromium) => {
   assertEquals(await page.evaluate("events"), ["open", "close", "open"]);
 });
 
-pageTest("Connection comes back as soon as the network does", async (chromium) => {
+pageTest("Connection reconnects as soon as the network is back", async (chromium) => {
   await using here = await site();
   const { page } = await chromium.visit(here.subject.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -191,27 +194,30 @@ pageTest("Connection comes back as soon as the network does", async (chromium) =
   await page.getByText("Connected", { exact: true }).waitFor();
 });
 
-pageTest("Connection says that it is refused where the server answers but takes no WebSocket", async (chromium) => {
+pageTest("Connection shows that it was refused if the server answers but accepts no WebSocket", async (chromium) => {
   await using here = await site();
   here.refuses = true;
   const { page } = await chromium.visit(here.subject.url);
-  await page.getByText("Refused by the server, reload the page").waitFor();
+  await page.getByText("The server refused the connection. Reload the page.").waitFor();
   here.refuses = false;
   await page.getByText("Connected", { exact: true }).waitFor();
 });
 
-pageTest("Connection closes with 1000 when its page is left, and is there again when the page is", async (chromium) => {
-  await using here = await site();
-  const { page } = await chromium.visit(here.subject.url);
-  await page.getByText("Connected", { exact: true }).waitFor();
-  const closed = here.closed();
-  await page.goto("about:blank");
-  assertEquals(await closed, 1000);
-  await page.goBack();
-  await page.getByText("Connected", { exact: true }).waitFor();
-});
+pageTest(
+  "Connection closes with 1000 when its page is left, and reconnects when the user goes back",
+  async (chromium) => {
+    await using here = await site();
+    const { page } = await chromium.visit(here.subject.url);
+    await page.getByText("Connected", { exact: true }).waitFor();
+    const closed = here.closed();
+    await page.goto("about:blank");
+    assertEquals(await closed, 1000);
+    await page.goBack();
+    await page.getByText("Connected", { exact: true }).waitFor();
+  },
+);
 
-pageTest("Connection that is closed stays so", async (chromium) => {
+pageTest("Connection stays closed after close()", async (chromium) => {
   await using here = await site();
   const { page } = await chromium.visit("about:blank");
   await page.clock.install();

@@ -1,10 +1,11 @@
-/** The events of examples/events.ts, at several listeners. */
+/** The events of examples/events.ts, with several listeners. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { listening, server } from "../../examples/events.ts";
+import { looksRight, pageTest } from "./browser.ts";
 import { example } from "./example.ts";
 
-/** A listener: what it hears, event by event. */
+/** A client that listens, and its events one by one. */
 class Listener {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = "";
@@ -46,7 +47,7 @@ async function publish(url: string, body: string): Promise<void> {
 const data = (event: string | undefined) => event?.split("\n").filter((line) => line.startsWith("data:")).join("\n");
 const id = (event: string | undefined) => /^id:(\d+)$/m.exec(event ?? "")![1]!;
 
-Deno.test("examples/events.ts sends what is posted to every listener, in order, lines and letters intact", async () => {
+Deno.test("examples/events.ts sends each posted text to every listener, in order and unchanged", async () => {
   await using events = await example("examples/events.ts");
   const url = `${events.url}events`;
   const listeners = await Promise.all([1, 2, 3].map(() => Listener.open(url)));
@@ -62,7 +63,7 @@ Deno.test("examples/events.ts sends what is posted to every listener, in order, 
   }
 });
 
-Deno.test("examples/events.ts gives those who come back what they missed, and newcomers only what is new", async () => {
+Deno.test("examples/events.ts sends a client that reconnects what it missed, and a new client only new events", async () => {
   await using events = await example("examples/events.ts");
   const url = `${events.url}events`;
   const listener = await Listener.open(url);
@@ -82,20 +83,49 @@ Deno.test("examples/events.ts gives those who come back what they missed, and ne
   }
 });
 
-Deno.test("examples/events.ts hears by EventSource's rules: the answer is not cached, other methods are refused", async () => {
+Deno.test("examples/events.ts sends events uncached and unbuffered, and refuses other methods", async () => {
   await using events = await example("examples/events.ts");
   const answer = await fetch(`${events.url}events`);
   assertEquals([answer.status, answer.headers.get("cache-control")], [200, "no-store"]);
+  // nginx would otherwise collect events before it passes them on.
+  assertEquals(answer.headers.get("x-accel-buffering"), "no");
   await answer.body!.cancel();
   const refused = await fetch(`${events.url}events`, { method: "PUT", body: "x" });
   await refused.body?.cancel();
   assertEquals([refused.status, refused.headers.get("allow")], [405, "GET, POST"]);
-  const elsewhere = await fetch(events.url);
+  const elsewhere = await fetch(`${events.url}elsewhere`);
   await elsewhere.body?.cancel();
   assertEquals(elsewhere.status, 404);
 });
 
-Deno.test("examples/events.ts answers 413 to an event of more than 16 KiB, and sends it to nobody", async () => {
+Deno.test("examples/events.ts remembers the last 100 events", async () => {
+  await using events = await example("examples/events.ts");
+  const url = `${events.url}events`;
+  for (let number = 1; number <= 103; number++) await publish(url, `${number}`);
+  const listener = await Listener.open(url, "0");
+  for (let number = 4; number <= 103; number++) assertEquals(data(await listener.next()), `data:${number}`);
+  await publish(url, "new");
+  assertEquals(data(await listener.next()), "data:new");
+  await listener.leave();
+});
+
+pageTest("examples/events.ts shows its page on a phone and a desktop, light and dark", async (chromium) => {
+  await using events = await example("examples/events.ts");
+  await looksRight(chromium, events.url, "text=Connected");
+});
+
+pageTest("examples/events.ts sends from one page to another, as text", async (chromium) => {
+  await using events = await example("examples/events.ts");
+  const [one, other] = [await chromium.visit(events.url), await chromium.visit(events.url)];
+  for (const { page } of [one, other]) await page.getByText("Connected", { exact: true }).waitFor();
+  await one.page.getByLabel("Send to everyone").fill("<b>Doors</b> open");
+  await one.page.keyboard.press("Enter");
+  for (const { page } of [one, other]) await page.getByRole("log").getByText("<b>Doors</b> open").waitFor();
+  assertEquals(await one.page.inputValue("#text"), "");
+  assertEquals([...one.errors, ...other.errors], []);
+});
+
+Deno.test("examples/events.ts answers 413 to an event above 16 KiB, and sends it to nobody", async () => {
   await using events = await example("examples/events.ts");
   const url = `${events.url}events`;
   const listener = await Listener.open(url);
@@ -108,7 +138,7 @@ Deno.test("examples/events.ts answers 413 to an event of more than 16 KiB, and s
   await listener.leave();
 });
 
-Deno.test("examples/events.ts has 500 listeners, also when more ask at once, and takes the next one when one leaves", async () => {
+Deno.test("examples/events.ts accepts 500 listeners, even if more come at once, and another one when one leaves", async () => {
   await using events = await example("examples/events.ts");
   const url = `${events.url}events`;
   const answers = await Promise.all(Array.from({ length: 520 }, () => fetch(url)));
@@ -120,7 +150,7 @@ Deno.test("examples/events.ts has 500 listeners, also when more ask at once, and
   let next = await fetch(url);
   while (next.status === 503) {
     await next.body?.cancel();
-    // The one that left is noticed at the latest when something is sent.
+    // The server may notice only at the next event that one has left.
     await publish(url, "Is anyone there?");
     next = await fetch(url);
   }
@@ -128,12 +158,12 @@ Deno.test("examples/events.ts has 500 listeners, also when more ask at once, and
   for (const answer of [...open, next]) await answer.body!.cancel();
 });
 
-/** Publishes until as many listen as are wanted: who has left is seen at the latest when something is sent. */
+/** Publishes until `count` clients listen. The server may notice only at the next event that a client has left. */
 async function untilListening(count: number, url: string): Promise<void> {
   while (listening() !== count) await publish(url, "\n".repeat(16_000));
 }
 
-Deno.test("examples/events.ts releases the stream of a listener that leaves, resets or takes nothing", async () => {
+Deno.test("examples/events.ts drops a listener that leaves or does not read", async () => {
   await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
   try {
     const url = `${server.address!.url}events`;
@@ -146,7 +176,7 @@ Deno.test("examples/events.ts releases the stream of a listener that leaves, res
     })();
     await untilListening(1, url);
 
-    // This one asks, and then takes nothing of what comes.
+    // This one sends a request, and then reads no events.
     using deaf = await Deno.connect({ hostname: "127.0.0.1", port: server.address!.port });
     await deaf.write(new TextEncoder().encode("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     await deaf.read(new Uint8Array(1000));
@@ -162,7 +192,7 @@ Deno.test("examples/events.ts releases the stream of a listener that leaves, res
   }
 });
 
-Deno.test("examples/events.ts ends the streams when it stops", async () => {
+Deno.test("examples/events.ts ends its streams when it stops", async () => {
   await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
   const listener = await Listener.open(`${server.address!.url}events`);
   const end = listener.next().catch(() => undefined);

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/images/main.ts";
 import { answerTo, raw } from "../helpers.ts";
-import { looksRight, pageTest, until } from "./browser.ts";
+import { DESKTOP, looksRight, pageTest, PHONE, until } from "./browser.ts";
 import { example } from "./example.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -13,7 +13,7 @@ const PNG = Uint8Array.fromBase64(
 const GIF = Uint8Array.fromBase64("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7");
 const SVG = new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>');
 const HTML = new TextEncoder().encode("<!DOCTYPE html><script>alert(1)</script>");
-/** A GIF to those who look at its start, a page to those who look for one. */
+/** A GIF by its first bytes, and a page to a browser that guesses. */
 const BOTH = new TextEncoder().encode("GIF89a/*<html><script>document.title='taken'</script>*/");
 
 async function images() {
@@ -49,7 +49,7 @@ async function post(url: string, ...files: File[]): Promise<Response> {
   return new Response(await response.arrayBuffer(), { status: response.status, headers: response.headers });
 }
 
-Deno.test("images keeps a picture that is sent as it is, and shows it under an address of its own", async () => {
+Deno.test("images keeps a picture unchanged, and shows it at its own address", async () => {
   await using here = await images();
   const response = await put(here.url, "beach%20at%20night.png", PNG);
   assertEquals(response.status, 201);
@@ -75,7 +75,7 @@ Deno.test("images keeps all files of a form, and sends the browser back to its p
   assertEquals([second!.name, second!.type], ["one.png", "image/png"]);
 });
 
-Deno.test("images goes by what is in a file, not by what is said of it", async () => {
+Deno.test("images recognizes a type by the content of a file, not by what the client says", async () => {
   await using here = await images();
   assertEquals((await put(here.url, "a.jpg", GIF, "image/jpeg")).status, 201);
   assertEquals((await list(here.url))[0]!.type, "image/gif");
@@ -85,11 +85,11 @@ Deno.test("images goes by what is in a file, not by what is said of it", async (
   }
   assertEquals((await put(here.url, "x.png", PNG, "text/html")).status, 415);
   const mixed = await post(here.url, new File([PNG], "good.png"), new File([HTML], "bad.png", { type: "image/png" }));
-  assertEquals([mixed.status, await mixed.text()], [415, "bad.png is no JPEG, PNG, GIF, WebP or AVIF"]);
+  assertEquals([mixed.status, await mixed.text()], [415, "bad.png is not a JPEG, PNG, GIF, WebP or AVIF"]);
   assertEquals(await list(here.url), before);
 });
 
-Deno.test("images knows each kind of picture by how it begins", async () => {
+Deno.test("images recognizes each type of picture by its first bytes", async () => {
   await using here = await images();
   const begins = {
     "image/jpeg": "\xff\xd8\xff\xe0\0\x10JFIF",
@@ -104,17 +104,17 @@ Deno.test("images knows each kind of picture by how it begins", async () => {
   }
 });
 
-Deno.test("images lets nothing run that is in a file", async () => {
+Deno.test("images lets no script in a file run", async () => {
   await using here = await images();
   const location = (await put(here.url, "both.html", BOTH, "image/gif")).headers.get("location")!;
   const { headers, body } = await fetch(here.url + location);
   await body?.cancel();
   assertEquals(headers.get("content-type"), "image/gif");
   assertEquals(headers.get("x-content-type-options"), "nosniff");
-  assertEquals(headers.get("content-security-policy"), "default-src 'none'; sandbox");
+  assertEquals(headers.get("content-security-policy"), "default-src 'none'; style-src 'unsafe-inline'; sandbox");
 });
 
-Deno.test("images takes a name for a label, and for nothing else", async () => {
+Deno.test("images uses the name of a file as a label only", async () => {
   await using here = await images();
   const names = {
     "..%2F..%2Fetc%2Fpasswd": "passwd",
@@ -134,7 +134,7 @@ Deno.test("images takes a name for a label, and for nothing else", async () => {
   assertEquals((await put(here.url, "%ff", PNG)).status, 400);
 });
 
-Deno.test("images answers 413 to more than maxBodySize, and goes on", async () => {
+Deno.test("images answers 413 to a body above maxBodySize, and keeps running", async () => {
   await using here = await images();
   const before = await list(here.url);
   const { maxBodySize } = server.parameters;
@@ -146,7 +146,7 @@ Deno.test("images answers 413 to more than maxBodySize, and goes on", async () =
   assertEquals(await list(here.url), before);
 });
 
-Deno.test("images answers 400 to a form without a file, and to what is no form", async () => {
+Deno.test("images answers 400 to a form without a file, and to a body that is not a form", async () => {
   await using here = await images();
   const empty = new FormData();
   empty.append("files", "not a file");
@@ -163,7 +163,7 @@ Deno.test("images answers 400 to a form without a file, and to what is no form",
   }
 });
 
-Deno.test("images answers 413 to a form of more than 200 pictures, and keeps none of them", async () => {
+Deno.test("images answers 413 to a form with more than 200 pictures, and keeps none of them", async () => {
   await using here = await images();
   const before = await list(here.url);
   const response = await post(here.url, ...Array.from({ length: 201 }, () => new File([GIF], "many.gif")));
@@ -171,11 +171,11 @@ Deno.test("images answers 413 to a form of more than 200 pictures, and keeps non
   assertEquals(await list(here.url), before);
 });
 
-Deno.test("images leaves it to the server to answer what is not the fault of the form", async () => {
+Deno.test("images lets the server answer errors that are not the form's fault", async () => {
   await using here = await images();
   await server.set({ body: "stream", maxBodySize: 1_000 });
   try {
-    // Without an announced length, the server notices only when the form is read.
+    // Without a Content-Length, the server notices only when the form is read.
     const boundary = "--x\r\nContent-Disposition: form-data; name=files; filename=a.gif\r\n\r\n";
     const body = ReadableStream.from([boundary + "GIF89a".repeat(1_000), "\r\n--x--\r\n"])
       .pipeThrough(new TextEncoderStream());
@@ -188,7 +188,7 @@ Deno.test("images leaves it to the server to answer what is not the fault of the
   }
 });
 
-Deno.test("images sends its list to who listens, at once and when a picture comes", async () => {
+Deno.test("images sends its list to each WebSocket, at once and whenever a picture comes", async () => {
   await using here = await images();
   await using inbox = await Inbox.open(`${here.url}/live`);
   const before = await inbox.json();
@@ -200,7 +200,7 @@ Deno.test("images sends its list to who listens, at once and when a picture come
   assertEquals(await inbox.next(), "");
 });
 
-Deno.test("images takes an upload from its own page, and none from another site's", async () => {
+Deno.test("images accepts uploads from its own page, and none from other sites", async () => {
   await using here = await images();
   for (const [origin, status] of [[here.url, 201], ["https://other.example", 403]] as const) {
     const answer = await raw(
@@ -232,7 +232,7 @@ pageTest("images shows its page on a phone and a desktop, light and dark", async
   await looksRight(chromium, here.url, ".gallery img");
 });
 
-pageTest("images brings what one page chooses to every page at once", async (chromium) => {
+pageTest("images shows pictures from one page on every page at once", async (chromium) => {
   await using here = await images();
   const [phone, desktop] = [await chromium.visit(here.url), await chromium.visit(here.url)];
   for (const { page } of [phone, desktop]) await page.getByText("Connected", { exact: true }).waitFor();
@@ -248,7 +248,7 @@ pageTest("images brings what one page chooses to every page at once", async (chr
   assertEquals([...phone.errors, ...desktop.errors, ...phone.strangers], []);
 });
 
-pageTest("images takes what is dropped anywhere on its page", async (chromium) => {
+pageTest("images accepts files that are dropped anywhere on its page", async (chromium) => {
   await using here = await images();
   const { page, errors } = await chromium.visit(here.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -266,7 +266,7 @@ pageTest("images takes what is dropped anywhere on its page", async (chromium) =
   assertEquals(errors, []);
 });
 
-pageTest("images says what was refused, and takes the rest", async (chromium) => {
+pageTest("images names the files that were refused, and accepts the rest", async (chromium) => {
   await using here = await images();
   const { page } = await chromium.visit(here.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -275,18 +275,29 @@ pageTest("images says what was refused, and takes the rest", async (chromium) =>
     png("good.png"),
     { name: "huge.png", mimeType: "image/png", buffer: Buffer.alloc(12 * 1024 * 1024) },
   ]);
-  await page.getByText("Not sent: page.png is no picture of these kinds; huge.png is too large").waitFor();
+  await page.getByText("Not sent: page.png isn't a supported image type; huge.png is too large").waitFor();
   await page.getByRole("link", { name: "good.png" }).waitFor();
 });
 
-pageTest("images runs no script of a file that is opened", async (chromium) => {
+pageTest("images opens a picture in the middle of the screen", async (chromium) => {
+  await using here = await images();
+  const location = (await put(here.url, "dot.png", PNG)).headers.get("location")!;
+  for (const viewport of [PHONE, DESKTOP]) {
+    const { page } = await chromium.visit(here.url + location, { viewport });
+    const { x, y } = (await page.locator("img").boundingBox())!;
+    const center = [Math.round(x + 0.5) * 2, Math.round(y + 0.5) * 2];
+    assertEquals(center, [viewport.width, viewport.height]);
+  }
+});
+
+pageTest("images runs no script in a file that is opened", async (chromium) => {
   await using here = await images();
   const location = (await put(here.url, "both.gif", BOTH, "image/gif")).headers.get("location")!;
   const { page } = await chromium.visit(here.url + location);
   assert(await page.title() !== "taken");
 });
 
-pageTest("images is sent to by keyboard, and without its script", async (chromium) => {
+pageTest("images accepts pictures by keyboard, and without its script", async (chromium) => {
   await using here = await images();
   const { page } = await chromium.visit(here.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -308,7 +319,7 @@ pageTest("images is sent to by keyboard, and without its script", async (chromiu
   await page.getByRole("link", { name: "by_form.png" }).waitFor();
 });
 
-pageTest("images comes back when the server does, with what came meanwhile", async (chromium) => {
+pageTest("images reconnects when the server restarts, and shows what came meanwhile", async (chromium) => {
   await using here = await images();
   const { page } = await chromium.visit(here.url);
   await page.getByText("Connected", { exact: true }).waitFor();
@@ -320,7 +331,7 @@ pageTest("images comes back when the server does, with what came meanwhile", asy
   await page.getByText("Connected", { exact: true }).waitFor();
 });
 
-// The last one, since it leaves every place taken.
+// The last test, since it fills every place.
 Deno.test("images keeps the newest pictures when there are too many", async () => {
   await using here = await images();
   const first = (await put(here.url, "first.png", PNG)).headers.get("location")!;

@@ -1,4 +1,4 @@
-/** `examples/parallel.ts` under `deno serve --parallel`, with clients on several of its workers. */
+/** `examples/parallel.ts` under `deno serve --parallel`, with clients on several workers. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Inbox } from "./inbox.ts";
@@ -7,7 +7,7 @@ import { Clients, deno, flagsOf, freePort, type Program } from "./program.ts";
 const FILE = "examples/parallel.ts";
 const CLIENTS = 60;
 
-/** The example with some workers, on a free port. */
+/** Starts the example with some workers on a free port. */
 async function serve(workers: number): Promise<{ port: number; program: Program }> {
   const port = freePort();
   const flags = (await flagsOf(FILE)).filter((flag) => !flag.startsWith("--port"));
@@ -21,18 +21,18 @@ interface Spread extends AsyncDisposable {
   readonly port: number;
   readonly program: Program;
   readonly clients: Clients;
-  /** How many clients each worker has that has any. */
+  /** The clients of each worker that has some. */
   readonly workers: Record<string, number>;
 }
 
-/** The example, with three workers and clients: more of them until several workers have some, since the system deals them out. */
+/** Starts the example with three workers, and clients until several workers have some: the system distributes them. */
 async function spread(): Promise<Spread> {
   const { port, program } = await serve(3);
   for (;;) {
     const clients = new Clients(`ws://127.0.0.1:${port}/`, CLIENTS);
     const workers = await clients.open();
     if (Object.keys(workers).length > 1) {
-      // In this order: after clients that vanished, the runtime's idle time-out keeps `deno serve` from ending for 15 seconds.
+      // In this order: if clients vanish first, Deno's idle time-out keeps `deno serve` running for 15 seconds.
       const stop = () => program.stop().then(() => clients.stop());
       return { port, program, clients, workers, [Symbol.asyncDispose]: stop };
     }
@@ -40,7 +40,7 @@ async function spread(): Promise<Spread> {
   }
 }
 
-Deno.test("Every client of every worker gets a broadcast once, in text and binary", async () => {
+Deno.test("every client of every worker gets a broadcast once, as text and as binary", async () => {
   await using subject = await spread();
   const { clients, workers } = subject;
   await clients.load([...Array(CLIENTS).keys()], 200);
@@ -53,9 +53,9 @@ Deno.test("Every client of every worker gets a broadcast once, in text and binar
   for (const counts of Object.values(received)) assertEquals(counts, once);
 });
 
-Deno.test("Each worker is active, and counts its own clients in info()", async () => {
+Deno.test("each worker is active, and info() counts its own clients", async () => {
   await using subject = await spread();
-  // Each request by a connection of its own, until every worker that has clients has answered one.
+  // Use a new connection for each request, until every worker with clients has answered one.
   const infos: Record<string, Record<string, number>> = {};
   while (!Object.keys(subject.workers).every((worker) => worker in infos)) {
     const answer = await fetch(`http://127.0.0.1:${subject.port}/info`, { headers: { connection: "close" } });
@@ -68,7 +68,7 @@ Deno.test("Each worker is active, and counts its own clients in info()", async (
   }
 });
 
-Deno.test("A termination signal ends all workers, and their clients are told with 1001", async () => {
+Deno.test("a termination signal ends all workers, and closes their clients with 1001", async () => {
   await using subject = await spread();
   const { program, clients } = subject;
   await program.stop();
@@ -81,7 +81,7 @@ Deno.test("A termination signal ends all workers, and their clients are told wit
   assertEquals(codes, Array(CLIENTS).fill("1001"));
 });
 
-Deno.test("A message of more than 64 KiB closes its sender, and nobody gets it", async () => {
+Deno.test("a message above 64 KiB closes its sender, and nobody gets it", async () => {
   // One worker: with more, `deno serve` may never end once a client has left (Deno 2.9.6).
   const { port, program } = await serve(1);
   await using _program = program;
@@ -89,7 +89,7 @@ Deno.test("A message of more than 64 KiB closes its sender, and nobody gets it",
   await using large = await Inbox.open(`http://127.0.0.1:${port}/`);
   for (const inbox of [sender, large]) assertMatch(String(await inbox.next()), /^worker /);
   large.socket.send(new Uint8Array(64 * 1024 + 1));
-  // A message would be its own, which has come back.
+  // If it got a message, that would be its own message.
   assertEquals((await Promise.race([large.closed, large.next()]) as CloseEvent).code, 1009);
   sender.socket.send("still here");
   assertEquals(await sender.next(), "still here");

@@ -178,6 +178,7 @@ Deno.test({
   fn: () =>
     compare("image_receiver", [
       { open: "TouchDesigner" },
+      { method: "GET", uri: "/" },
       { method: "GET", uri: "/image" },
       { method: "POST", uri: "/image", headers: { "Content-Type": "text/plain" }, body: "no image" },
       { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "as if it were a JPEG" },
@@ -204,6 +205,7 @@ Deno.test({
       { method: "PUT", uri: "/values/nothing", headers, body: "1" },
       { method: "GET", uri: "/values", headers },
       { method: "GET", uri: "/", headers },
+      { method: "GET", uri: "/elsewhere", headers },
     ]);
   },
 });

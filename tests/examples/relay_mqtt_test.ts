@@ -17,7 +17,7 @@ async function folder(): Promise<{ path: string } & AsyncDisposable> {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-/** Starts Mosquitto with settings of its own, and of its own only. */
+/** Starts Mosquitto with these settings only. */
 async function broker(port: number, settings = ["allow_anonymous true"]): Promise<Program> {
   await using files = await folder();
   const file = `${files.path}/mosquitto.conf`;
@@ -74,7 +74,7 @@ async function drained(server: Served): Promise<void> {
 
 testWith(
   ["mosquitto", "haproxy"],
-  "Every client of two servers gets every message once, in text and binary",
+  "every client of two servers gets every message once, as text and as binary",
   async () => {
     const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
     await using _broker = await broker(Number(new URL(MQTT_URL).port));
@@ -121,50 +121,54 @@ testWith(
   },
 );
 
-testWith(["mosquitto", "haproxy"], "A broker that is killed under load loses nothing that is not counted", async () => {
-  const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
-  const port = Number(new URL(MQTT_URL).port);
-  await using first = await broker(port);
-  const servers = await Promise.all([relay({ MQTT_URL }), relay({ MQTT_URL })]);
-  await using _a = servers[0]!;
-  await using _b = servers[1]!;
-  await using proxy = await balancer(servers);
-  await using clients = new Clients(`ws://127.0.0.1:${proxy.port}/show`, CLIENTS);
-  assertEquals(await clients.open(), { s0: CLIENTS / 2, s1: CLIENTS / 2 });
+testWith(
+  ["mosquitto", "haproxy"],
+  "all messages lost with a broker that is killed under load are counted",
+  async () => {
+    const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
+    const port = Number(new URL(MQTT_URL).port);
+    await using first = await broker(port);
+    const servers = await Promise.all([relay({ MQTT_URL }), relay({ MQTT_URL })]);
+    await using _a = servers[0]!;
+    await using _b = servers[1]!;
+    await using proxy = await balancer(servers);
+    await using clients = new Clients(`ws://127.0.0.1:${proxy.port}/show`, CLIENTS);
+    assertEquals(await clients.open(), { s0: CLIENTS / 2, s1: CLIENTS / 2 });
 
-  // By turns: clients with even numbers are at s0, the others at s1.
-  await clients.load([0, 1], 200);
-  // One sends text and the other one bytes: each server has heard of the other, so that it counts what is missing.
-  await clients.line(/"all":"binary/);
-  await clients.line(/"all":"text/);
-  await first.stop("SIGKILL");
-  for (const { program } of servers) await program.line(/^Cannot relay by the broker at 127\.0\.0\.1:\d+: /);
-  await using _second = await broker(port);
-  for (const { program } of servers) await program.line(/^Connected to the broker after .* messages waiting$/);
-  const sent = await clients.halt();
-  await Promise.all(servers.map(drained));
-  // Shows a gap at the end of the numbers, too.
-  for (const client of [0, 1]) {
-    await clients.say(client, { text: `end of ${client}` });
-    await clients.all(`text end of ${client}`);
-  }
-
-  const received = await clients.report();
-  for (const [index, server] of servers.entries()) {
-    const counts = received[`s${index}`]!;
-    const { missed, dropped, unsent } = await stateOf(server);
-    assertEquals({ dropped, unsent }, { dropped: 0, unsent: 0 });
-    const isOwn = (message: string) => Number(textOf(message).at(-1)) % 2 === index;
-    for (const message of sent.filter(isOwn)) assertEquals(counts[message], [1, 1], message);
-    const others = sent.filter((message) => !isOwn(message));
-    const lost = others.filter((message) => (counts[message] ?? [0, 0])[1] === 0);
-    for (const message of others.filter((message) => !lost.includes(message))) {
-      assertEquals(counts[message], [1, 1], message);
+    // By turns: clients with even numbers are at s0, the others at s1.
+    await clients.load([0, 1], 200);
+    // One sends text and the other bytes. A server counts missing messages once it has received one of the other.
+    await clients.line(/"all":"binary/);
+    await clients.line(/"all":"text/);
+    await first.stop("SIGKILL");
+    for (const { program } of servers) await program.line(/^Cannot reach the broker at 127\.0\.0\.1:\d+: /);
+    await using _second = await broker(port);
+    for (const { program } of servers) await program.line(/^Connected to the broker after .* messages waiting$/);
+    const sent = await clients.halt();
+    await Promise.all(servers.map(drained));
+    // Shows a gap at the end of the numbers, too.
+    for (const client of [0, 1]) {
+      await clients.say(client, { text: `end of ${client}` });
+      await clients.all(`text end of ${client}`);
     }
-    assertEquals(lost.length, missed);
-    if (missed > 0) await server.program.line(/^Lost \d+ messages of other servers$/);
-  }
-});
+
+    const received = await clients.report();
+    for (const [index, server] of servers.entries()) {
+      const counts = received[`s${index}`]!;
+      const { missed, dropped, unsent } = await stateOf(server);
+      assertEquals({ dropped, unsent }, { dropped: 0, unsent: 0 });
+      const isOwn = (message: string) => Number(textOf(message).at(-1)) % 2 === index;
+      for (const message of sent.filter(isOwn)) assertEquals(counts[message], [1, 1], message);
+      const others = sent.filter((message) => !isOwn(message));
+      const lost = others.filter((message) => (counts[message] ?? [0, 0])[1] === 0);
+      for (const message of others.filter((message) => !lost.includes(message))) {
+        assertEquals(counts[message], [1, 1], message);
+      }
+      assertEquals(lost.length, missed);
+      if (missed > 0) await server.program.line(/^Lost \d+ messages from other servers$/);
+    }
+  },
+);
 
 /** The text of a message of `clients.ts`, sent as text or as bytes. */
 function textOf(message: string): string {
@@ -174,7 +178,7 @@ function textOf(message: string): string {
 
 testWith(
   ["mosquitto"],
-  "What the backlog cannot hold is dropped, oldest first, counted and said by both servers",
+  "messages beyond the backlog are dropped, the oldest first, and both servers count and print them",
   async () => {
     const MQTT_URL = `mqtt://127.0.0.1:${freePort()}`;
     const port = Number(new URL(MQTT_URL).port);
@@ -189,7 +193,7 @@ testWith(
     while ((await stateOf(a)).published === 0);
 
     await first.stop("SIGKILL");
-    await a.program.line(/^Cannot relay/);
+    await a.program.line(/^Cannot reach/);
     const echoed = deferred();
     sender.onmessage = ({ data }) => data === "1004" && echoed.resolve();
     for (let number = 0; number < 1_005; number++) sender.send(`${number}`);
@@ -202,14 +206,14 @@ testWith(
       numbers.push(Number(data));
       if (data === "1004") last.resolve();
     };
-    // The receiver first: the broker keeps nothing for those who come later.
+    // The receiver connects first, since the broker keeps nothing for clients that come later.
     Deno.kill(a.program.pid, "SIGSTOP");
     await using _second = await broker(port);
     await b.program.line(/^Connected to the broker after/);
     Deno.kill(a.program.pid, "SIGCONT");
     await last.promise;
     assertEquals(numbers, Array.from({ length: 1_000 }, (_, index) => index + 5));
-    assertMatch((await b.program.line(/^Lost .*/))[0], /^Lost 5 messages of other servers$/);
+    assertMatch((await b.program.line(/^Lost .*/))[0], /^Lost 5 messages from other servers$/);
     assertEquals((await stateOf(a)).dropped, 5);
     assertEquals((await stateOf(b)).missed, 5);
     await disconnect(sender);
@@ -219,7 +223,7 @@ testWith(
 
 testWith(
   ["mosquitto"],
-  "A broker that hangs does not keep the end from coming, and what it did not confirm is counted",
+  "a broker that hangs does not prevent a stop, and unconfirmed messages are counted",
   async () => {
     const port = freePort();
     await using program = await broker(port);
@@ -242,7 +246,7 @@ testWith(
   },
 );
 
-Deno.test("The backlog is bounded in bytes, too", async () => {
+Deno.test("the backlog is limited in bytes, too", async () => {
   const url = `mqtt://127.0.0.1:${freePort()}`;
   const subject = new Broker({ url, filter: "relay/+/+", maxMessageSize: 1_000_000, onMessage: () => {} });
   const lines = await printed("error", async () => {
@@ -260,7 +264,7 @@ interface Numbered extends AsyncDisposable {
   send(from: string, n: number): Promise<void>;
 }
 
-/** A `Broker` that is connected to a Mosquitto of its own, and another client there. */
+/** Starts Mosquitto, connects a `Broker` and another client to it. */
 async function numbered(): Promise<Numbered> {
   const port = freePort();
   const program = await broker(port);
@@ -300,7 +304,7 @@ async function numbered(): Promise<Numbered> {
 
 testWith(
   ["mosquitto"],
-  "A server remembers the numbers of 1,000 others, but not of the one silent longest",
+  "a server remembers the numbers of 1,000 others, and forgets the one silent longest",
   async () => {
     await using here = await numbered();
     const { subject, send } = here;
@@ -317,7 +321,7 @@ testWith(
   },
 );
 
-testWith(["mosquitto"], "A server remembers no number of a process whose name is longer than a UUID", async () => {
+testWith(["mosquitto"], "a server ignores the number of a sender whose name is longer than a UUID", async () => {
   await using here = await numbered();
   const { subject, send } = here;
   const { received } = subject.state;
@@ -330,7 +334,7 @@ testWith(["mosquitto"], "A server remembers no number of a process whose name is
 
 testWith(
   ["mosquitto", "openssl"],
-  "A broker with a password and TLS relays to those who know the one and trust the other",
+  "a broker with password and TLS relays only to servers that know the password and trust the certificate",
   async () => {
     await using files = await folder();
     const { path } = files;
@@ -370,16 +374,16 @@ testWith(
     await disconnect(receiver);
 
     await using stranger = await served(FILE, { ...env, MQTT_PASSWORD: "guess" }, trust);
-    await stranger.program.line(/^Cannot relay by the broker at localhost:\d+: Connection refused: Not authorized$/);
+    await stranger.program.line(/^Cannot reach the broker at localhost:\d+: Connection refused: Not authorized$/);
     await using doubter = await served(FILE, env);
-    await doubter.program.line(/^Cannot relay by the broker at localhost:\d+: .*(certificate|issuer|UnknownIssuer)/i);
+    await doubter.program.line(/^Cannot reach the broker at localhost:\d+: .*(certificate|issuer|UnknownIssuer)/i);
     for (const { program } of [a, b, stranger, doubter]) assert(!program.lines.some((line) => line.includes("s3cret")));
   },
 );
 
-Deno.test("Without a broker, the clients of a server still hear each other, and a stop does not wait for it", async () => {
+Deno.test("without a broker, the clients of one server still reach each other, and a stop does not wait for it", async () => {
   await using subject = await served(FILE, { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` });
-  await subject.program.line(/^Cannot relay by the broker at 127\.0\.0\.1:\d+: /);
+  await subject.program.line(/^Cannot reach the broker at 127\.0\.0\.1:\d+: /);
   const [one, two, elsewhere] = [
     await connect(subject.url, "/room"),
     await connect(subject.url, "/room?name=two"),

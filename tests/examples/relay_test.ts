@@ -24,18 +24,18 @@ async function handshake(port: number, uri: string): Promise<number> {
   return Number(answer.split(" ")[1]);
 }
 
-/** What becomes of a client that comes: "in", "refused", or the code with which it is closed. */
+/** What happens to a new client: "in", "refused", or the code that closes it. */
 function arrivalOf(socket: WebSocket): Promise<"in" | "refused" | number> {
   return new Promise((resolve) => {
     socket.onopen = () => socket.send("");
-    // Only those in a room get their heartbeat back.
+    // Only clients that are in a room get their heartbeat back.
     socket.onmessage = ({ data }) => data === "" && resolve("in");
     socket.onerror = () => resolve("refused");
     socket.onclose = ({ code }) => resolve(code);
   });
 }
 
-/** Lets clients come all at once; those that are in, once it is known of each. */
+/** Opens WebSockets all at once, and returns those that got in. */
 async function rush(urls: string[]): Promise<WebSocket[]> {
   const sockets = urls.map((url) => new WebSocket(url.replace("http", "ws")));
   const arrivals = await Promise.all(sockets.map(arrivalOf));
@@ -45,7 +45,7 @@ async function rush(urls: string[]): Promise<WebSocket[]> {
 
 const bytes = (message: string | ArrayBuffer) => [...new Uint8Array(message as ArrayBuffer)];
 
-Deno.test("relay hands text and bytes to everyone else in the room, as they are", async () => {
+Deno.test("relay sends text and bytes to everyone else in the room, unchanged", async () => {
   await using here = await relay();
   await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
   await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
@@ -60,7 +60,25 @@ Deno.test("relay hands text and bytes to everyone else in the room, as they are"
   assertEquals(await anna.next(), "to Anna");
 });
 
-Deno.test("relay hands nothing to another room", async () => {
+Deno.test("relay sends the sender's name before each message to a client that asked for it", async () => {
+  await using here = await relay();
+  await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
+  await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben&senders`);
+  await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
+  anna.socket.send("hello");
+  anna.socket.send(new Uint8Array([7]));
+  assertEquals([await ben.next(), await ben.next()], ["Anna", "hello"]);
+  assertEquals([await ben.next(), bytes(await ben.next())], ["Anna", [7]]);
+  projector.socket.send("cue 12");
+  assertEquals([await ben.next(), await ben.next()], ["projector", "cue 12"]);
+  // The others get the messages only.
+  assertEquals([await projector.next(), bytes(await projector.next())], ["hello", [7]]);
+  ben.socket.send("done");
+  assertEquals(await projector.next(), "done");
+  assertEquals([await anna.next(), await anna.next()], ["cue 12", "done"]);
+});
+
+Deno.test("relay sends nothing to another room", async () => {
   await using here = await relay();
   await using foyer = await Inbox.open(`${here.url}/room/foyer`);
   await using stage = await Inbox.open(`${here.url}/room/stage`);
@@ -70,7 +88,7 @@ Deno.test("relay hands nothing to another room", async () => {
   assertEquals(await stage.next(), "for the stage");
 });
 
-Deno.test("relay takes a room by its decoded name, however it is composed", async () => {
+Deno.test("relay recognizes a room by its decoded name, whichever Unicode form it has", async () => {
   await using here = await relay();
   await using one = await Inbox.open(`${here.url}/room/${encodeURIComponent("Café".normalize("NFC"))}`);
   await using other = await Inbox.open(`${here.url}/room/${encodeURIComponent("Café".normalize("NFD"))}`);
@@ -78,7 +96,7 @@ Deno.test("relay takes a room by its decoded name, however it is composed", asyn
   assertEquals(await other.next(), "hello");
 });
 
-Deno.test("relay says who is in a room, now and at each change", async () => {
+Deno.test("relay tells who is in a room, now and at each change", async () => {
   await using here = await relay();
   await using watcher = await Inbox.open(`${here.url}/people/foyer`);
   assertEquals(await watcher.json(), []);
@@ -90,20 +108,20 @@ Deno.test("relay says who is in a room, now and at each change", async () => {
   assertEquals(await watcher.json(), ["someone"]);
 });
 
-Deno.test("relay hands nothing on that comes from one who only watches", async () => {
+Deno.test("relay ignores messages from clients that only watch", async () => {
   await using here = await relay();
   await using watcher = await Inbox.open(`${here.url}/people/foyer`);
   await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
   await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
   watcher.socket.send("I am not here");
-  // Its heartbeat is answered behind it.
+  // The server answers the heartbeat after it has read the message.
   watcher.socket.send("");
   while (await watcher.next() !== "");
   ben.socket.send("I am");
   assertEquals(await anna.next(), "I am");
 });
 
-Deno.test("relay answers a heartbeat to its sender alone", async () => {
+Deno.test("relay answers a heartbeat to its sender only", async () => {
   await using here = await relay();
   await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
   await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
@@ -140,7 +158,7 @@ Deno.test("relay refuses hostile names of rooms and people", async () => {
   assertEquals(server.webSocketConnections, []);
 });
 
-Deno.test("relay takes the names that JavaScript's own objects have for rooms like any", async () => {
+Deno.test("relay accepts names of JavaScript's own properties as rooms", async () => {
   await using here = await relay();
   for (const name of ["__proto__", "constructor", "hasOwnProperty"]) {
     await using one = await Inbox.open(`${here.url}/room/${name}?name=${name}`);
@@ -150,7 +168,7 @@ Deno.test("relay takes the names that JavaScript's own objects have for rooms li
   }
 });
 
-Deno.test("relay refuses who comes to a full room, and lets the next one in when someone leaves", async () => {
+Deno.test("relay refuses a client if the room is full, and accepts another one when someone leaves", async () => {
   await using here = await relay();
   const people = [];
   for (let count = 0; count < 50; count++) people.push(await Inbox.open(`${here.url}/room/full`));
@@ -163,21 +181,21 @@ Deno.test("relay refuses who comes to a full room, and lets the next one in when
   for (const inbox of people) await inbox[Symbol.asyncDispose]();
 });
 
-Deno.test("relay refuses a room too many, and forgets one that is empty", async () => {
+Deno.test("relay refuses too many rooms, and forgets an empty one", async () => {
   await using here = await relay();
   const rooms = [];
   for (let count = 0; count < 100; count++) rooms.push(await Inbox.open(`${here.url}/room/room${count}`));
   assertEquals(await handshake(here.port, "/room/one_more"), 503);
   await using watcher = await Inbox.open(`${here.url}/people/room0`);
   await rooms.pop()![Symbol.asyncDispose]();
-  // Empty rooms are gone once the close has been heard, which this is behind.
+  // When this heartbeat is back, the server has seen the close and forgotten the empty room.
   watcher.socket.send("");
   while (await watcher.next() !== "");
   rooms.push(await Inbox.open(`${here.url}/room/one_more`));
   for (const inbox of rooms) await inbox[Symbol.asyncDispose]();
 });
 
-Deno.test("relay lets 50 people into a room, also when more come at once", async () => {
+Deno.test("relay accepts 50 people in a room, even if more come at once", async () => {
   await using here = await relay();
   const people = await rush(Array(60).fill(`${here.url}/room/rush`));
   assertEquals(people.length, 50);
@@ -186,21 +204,21 @@ Deno.test("relay lets 50 people into a room, also when more come at once", async
   for (const socket of people) await disconnect(socket);
 });
 
-Deno.test("relay lets 50 watch a room, also when more come at once", async () => {
+Deno.test("relay accepts 50 watchers of a room, even if more come at once", async () => {
   await using here = await relay();
   const watchers = await rush(Array(60).fill(`${here.url}/people/rush`));
   assertEquals(watchers.length, 50);
   for (const socket of watchers) await disconnect(socket);
 });
 
-Deno.test("relay has 100 rooms, also when people come to more of them at once", async () => {
+Deno.test("relay has 100 rooms, even if people enter more of them at once", async () => {
   await using here = await relay();
   const people = await rush(Array.from({ length: 110 }, (_, room) => `${here.url}/room/rush${room}`));
   assertEquals(people.length, 100);
   for (const socket of people) await disconnect(socket);
 });
 
-Deno.test("relay tells the room nothing of a client that it closes since the room is full", async () => {
+Deno.test("relay does not tell the room of a client that it closes because the room is full", async () => {
   await using here = await relay();
   await using watcher = await Inbox.open(`${here.url}/people/rush`);
   const people = await rush(Array(60).fill(`${here.url}/room/rush`));
@@ -210,16 +228,16 @@ Deno.test("relay tells the room nothing of a client that it closes since the roo
   for (const socket of people) await disconnect(socket);
 });
 
-Deno.test("relay refuses an address that is longer than any names", async () => {
+Deno.test("relay refuses an address that is longer than two names need", async () => {
   await using here = await relay();
-  // The worst there is to normalize: marks in the wrong order.
+  // The worst case for normalize(): marks in the wrong order.
   const marks = "%CC%81".repeat(5_000) + "%CC%96".repeat(5_000);
   for (const uri of [`/room/a?${"x".repeat(5_000)}`, `/room/a${marks}`, `/room/a?name=a${marks}`]) {
     assertEquals(await handshake(here.port, uri), 404);
   }
 });
 
-Deno.test("relay takes the longest names, whatever letters they are of", async () => {
+Deno.test("relay accepts the longest names in any script", async () => {
   await using here = await relay();
   // Three letters each when decomposed, of three bytes each.
   const name = encodeURIComponent("각".repeat(40).normalize("NFD"));
@@ -229,12 +247,12 @@ Deno.test("relay takes the longest names, whatever letters they are of", async (
   assertEquals(inbox.socket.readyState, WebSocket.OPEN);
 });
 
-Deno.test("relay takes an address with dots as the path that they lead to", async () => {
+Deno.test("relay resolves dots in an address", async () => {
   await using here = await relay();
   const errors: unknown[][] = await printed("error", async () => {
     await using watcher = await Inbox.open(`${here.url}/people/dots`);
     assertEquals(await watcher.json(), []);
-    // By raw TCP, since a WebSocket of the browser would send the path that it leads to.
+    // With raw TCP, since a WebSocket would resolve the dots before it sends the path.
     using socket = await Deno.connect({ hostname: "127.0.0.1", port: here.port });
     await socket.write(new TextEncoder().encode(
       `GET //..:x/../../room/dots?name=Anna HTTP/1.1\r\nHost: 127.0.0.1:${here.port}\r\nUpgrade: websocket\r\n` +
@@ -245,7 +263,7 @@ Deno.test("relay takes an address with dots as the path that they lead to", asyn
   assertEquals(errors, []);
 });
 
-Deno.test("relay closes who sends a message that is too large, and keeps it from the room", async () => {
+Deno.test("relay closes a client that sends too large a message, and sends it to nobody", async () => {
   await using here = await relay();
   await using anna = await Inbox.open(`${here.url}/room/foyer?name=Anna`);
   await using ben = await Inbox.open(`${here.url}/room/foyer?name=Ben`);
@@ -256,7 +274,7 @@ Deno.test("relay closes who sends a message that is too large, and keeps it from
   assertEquals(await ben.next(), "still here");
 });
 
-Deno.test("relay leads from its form to the room, whatever is written there", async () => {
+Deno.test("relay redirects from its form to the room, whatever was entered", async () => {
   await using here = await relay();
   const query = new URLSearchParams({ room: ' "><script>', name: "A&B=C\r\nX: y" });
   const response = await fetch(`${here.url}/room?${query}`, { redirect: "manual" });
@@ -306,12 +324,13 @@ pageTest("relay brings two pages and a renderer together, by keyboard alone", as
   await ben.page.getByRole("log").getByText("<img src=x> hello").waitFor();
   projector.socket.send("cue 12");
   await ben.page.getByRole("log").getByText("cue 12").waitFor();
+  assertEquals(await ben.page.locator("#log strong").allTextContents(), ["Anna", "projector"]);
   await ben.page.close();
   await until(anna.page, 'document.querySelectorAll("#people li").length === 2');
   assertEquals([...anna.errors, ...anna.strangers], []);
 });
 
-pageTest("relay sends a file from its page, and shows a picture that comes", async (chromium) => {
+pageTest("relay sends files from its page, and shows pictures from others", async (chromium) => {
   await using here = await relay();
   await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
   const { page, errors } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
@@ -322,46 +341,51 @@ pageTest("relay sends a file from its page, and shows a picture that comes", asy
   await page.setInputFiles("#file", file);
   assertEquals(bytes(await projector.next()), [...gif]);
   projector.socket.send(gif);
-  await page.getByRole("img", { name: "A picture that was sent" }).waitFor();
+  await page.getByRole("img", { name: "A picture from projector" }).waitFor();
   projector.socket.send(new Uint8Array(2000));
   await page.getByText("2.0 KiB").waitFor();
   await page.setInputFiles("#file", { ...file, buffer: Buffer.alloc(1024 * 1024 + 1) });
-  await page.getByText("Not sent: pixel.gif has more than 1024.0 KiB").waitFor();
+  await page.getByText("Not sent: pixel.gif is larger than 1024.0 KiB").waitFor();
   assertEquals(errors, []);
 });
 
-pageTest("relay keeps 8 MiB of messages on its page, the newest", async (chromium) => {
+pageTest("relay keeps the newest 8 MiB of messages on its page", async (chromium) => {
   await using here = await relay();
   await using projector = await Inbox.open(`${here.url}/room/foyer?name=projector`);
   const { page, errors } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
   await page.getByText("Connected", { exact: true }).waitFor();
-  // Together they are larger; one after the other, so that none is missed.
+  // More than 8 MiB together. One after the other, so that none is missed.
   for (let number = 0; number < 11; number++) {
     projector.socket.send(`${number} ${"x".repeat(1_000_000)}`);
-    await until(page, `document.querySelector("#log").lastChild?.textContent.startsWith("${number} ")`);
+    await until(page, `document.querySelector("#log").lastChild?.textContent.startsWith("projector${number} ")`);
   }
   assertEquals(
-    await page.evaluate(`[...document.querySelectorAll("#log li")].map((item) => parseInt(item.textContent))`),
+    await page.evaluate(
+      `[...document.querySelectorAll("#log li")].map((item) => parseInt(item.lastChild.textContent))`,
+    ),
     [3, 4, 5, 6, 7, 8, 9, 10],
   );
   assertEquals(errors, []);
 });
 
-pageTest("relay keeps what was written when the connection is lost, and comes back to the room", async (chromium) => {
-  await using here = await relay();
-  const { page } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
-  await page.getByText("Connected", { exact: true }).waitFor();
-  await server.stop();
-  await page.getByText("Connection lost, trying again").waitFor();
-  await page.getByRole("textbox").fill("wait for it");
-  await page.keyboard.press("Enter");
-  await page.getByText("Not sent: there is no connection").waitFor();
-  assertEquals(await page.inputValue("#text"), "wait for it");
-  await server.set({ port: here.port, active: true });
-  await page.getByText("Connected", { exact: true }).waitFor();
-  await page.getByRole("listitem").getByText("Anna").waitFor();
-  await using projector = await Inbox.open(`${here.url}/room/foyer`);
-  await page.getByRole("button", { name: "Send", exact: true }).click();
-  assertEquals(await projector.next(), "wait for it");
-  assert(await page.inputValue("#text") === "");
-});
+pageTest(
+  "relay keeps the text in its field when the connection is lost, and enters the room again",
+  async (chromium) => {
+    await using here = await relay();
+    const { page } = await chromium.visit(`${here.url}/room.html?room=foyer&name=Anna`);
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await server.stop();
+    await page.getByText("Connection lost, trying again").waitFor();
+    await page.getByRole("textbox").fill("wait for it");
+    await page.keyboard.press("Enter");
+    await page.getByText("Not sent: not connected").waitFor();
+    assertEquals(await page.inputValue("#text"), "wait for it");
+    await server.set({ port: here.port, active: true });
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await page.getByRole("listitem").getByText("Anna").waitFor();
+    await using projector = await Inbox.open(`${here.url}/room/foyer`);
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    assertEquals(await projector.next(), "wait for it");
+    assert(await page.inputValue("#text") === "");
+  },
+);

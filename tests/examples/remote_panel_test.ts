@@ -38,7 +38,7 @@ async function panel() {
   };
 }
 
-/** A panel that has been told the state, and who is there. */
+/** A panel that has received the values, and who is connected. */
 async function opened(url: string): Promise<Inbox> {
   const inbox = await Inbox.open(`${url}/panel`, BASIC);
   await inbox.json();
@@ -104,7 +104,7 @@ Deno.test("remote_panel has no WebSocket at other paths", async () => {
   }
 });
 
-Deno.test("remote_panel takes a panel by the cookie of its page, as browsers send it that send no password", async () => {
+Deno.test("remote_panel accepts the cookie of its page from a browser that sends no password with a WebSocket", async () => {
   await using panels = await panel();
   const cookie = (await cookieOf(panels.url)).split(";")[0]!;
   await using inbox = await Inbox.open(`${panels.url}/panel`, { cookie: `other=1; ${cookie}` });
@@ -137,7 +137,7 @@ Deno.test("remote_panel passes a pulse on, and does not keep it", async () => {
   assertEquals(await late.json(), START);
 });
 
-Deno.test("remote_panel hands no value on that its controls cannot have", async () => {
+Deno.test("remote_panel ignores values that its controls cannot have", async () => {
   await using panels = await panel();
   await using one = await opened(panels.url);
   const bad = [
@@ -162,19 +162,19 @@ Deno.test("remote_panel hands no value on that its controls cannot have", async 
   ];
   for (const message of bad) one.socket.send(message);
   one.socket.send('{"brightness":2,"speed":1,"unknown":1}');
-  // The heartbeat is the first of them; nothing comes of the others.
+  // The first one is a heartbeat. The others have no effect.
   assertEquals(await one.next(), "");
   assertEquals(await one.json(), { speed: 1 });
 });
 
-Deno.test("remote_panel closes a client that sends more than a panel has to say", async () => {
+Deno.test("remote_panel closes a client that sends more than a panel ever sends", async () => {
   await using panels = await panel();
   await using one = await opened(panels.url);
   one.socket.send("x".repeat(5000));
   assertEquals((await one.closed).code, 1009);
 });
 
-Deno.test("remote_panel answers a heartbeat to its sender alone", async () => {
+Deno.test("remote_panel answers a heartbeat to its sender only", async () => {
   await using panels = await panel();
   await using one = await opened(panels.url);
   await using other = await opened(panels.url);
@@ -233,7 +233,7 @@ Deno.exit();
   };
 }
 
-Deno.test("remote_panel has its values again after a restart of the program", async () => {
+Deno.test("remote_panel restores its values after a restart of the program", async () => {
   const state = `${folder}/${crypto.randomUUID()}.json`;
   {
     await using first = await program(state);
@@ -247,7 +247,7 @@ Deno.test("remote_panel has its values again after a restart of the program", as
   assertEquals(await one.json(), { ...START, brightness: 0.25, scene: 4 });
 });
 
-Deno.test("remote_panel takes of its file what its controls can have, and starts without a file that is broken", async () => {
+Deno.test("remote_panel restores only valid values, and starts even if its file is damaged", async () => {
   const state = `${folder}/${crypto.randomUUID()}.json`;
   await Deno.writeTextFile(state, '{"brightness":7,"scene":2,"flash":true,"constructor":1}');
   {
@@ -257,7 +257,7 @@ Deno.test("remote_panel takes of its file what its controls can have, and starts
   }
   await Deno.writeTextFile(state, '{"brightness":');
   await using two = await program(state);
-  await two.running.line(/^The panel starts from its first state, since .* cannot be read: SyntaxError/);
+  await two.running.line(/^Cannot read .*, so the panel starts with its first values: SyntaxError/);
   await using inbox = await Inbox.open(`${two.url}/panel`, BASIC);
   assertEquals(await inbox.json(), START);
 });
@@ -298,7 +298,7 @@ testWith(
 
 testWith(
   ["python3"],
-  "remote_panel moves all panels with a fader in TouchDesigner, within what it can have",
+  "remote_panel moves all panels with a fader in TouchDesigner, and ignores invalid values",
   async () => {
     await using panels = await program();
     await using one = await opened(panels.url);
@@ -309,7 +309,7 @@ testWith(
   },
 );
 
-testWith(["python3"], "remote_panel tells panels when TouchDesigner is gone", async () => {
+testWith(["python3"], "remote_panel tells panels when TouchDesigner disconnects", async () => {
   await using panels = await program();
   await using one = await opened(panels.url);
   const td = await stage(panels.link);
@@ -346,7 +346,7 @@ pageTest("remote_panel keeps two panels and others in step", async (chromium) =>
   assertEquals([...one.errors, ...other.errors], []);
 });
 
-pageTest("remote_panel is worked with the keyboard alone", async (chromium) => {
+pageTest("remote_panel works with the keyboard alone", async (chromium) => {
   await using panels = await panel();
   await using observer = await opened(panels.url);
   const { page } = await chromium.visit(panels.url, OPTIONS);
@@ -370,7 +370,7 @@ pageTest("remote_panel is worked with the keyboard alone", async (chromium) => {
   assertEquals(outline, "solid");
 });
 
-pageTest("remote_panel sends a slider that is torn back and forth once a frame", async (chromium) => {
+pageTest("remote_panel sends a slider that moves quickly once a frame", async (chromium) => {
   await using panels = await panel();
   await using observer = await opened(panels.url);
   const { page } = await chromium.visit(panels.url, OPTIONS);
@@ -386,7 +386,7 @@ pageTest("remote_panel sends a slider that is torn back and forth once a frame",
 });
 
 pageTest(
-  "remote_panel says that the server is gone, moves nothing meanwhile, and comes back by itself",
+  "remote_panel shows that the connection is lost, moves nothing meanwhile, and reconnects by itself",
   async (chromium) => {
     await using panels = await panel();
     const { page } = await chromium.visit(panels.url, OPTIONS);
@@ -408,7 +408,7 @@ pageTest(
   },
 );
 
-pageTest("remote_panel rests where the system asks for little motion", async (chromium) => {
+pageTest("remote_panel does not move if the system asks for reduced motion", async (chromium) => {
   await using panels = await panel();
   const { page } = await chromium.visit(panels.url, { ...OPTIONS, reducedMotion: "reduce" });
   await page.waitForSelector('.state[data-state="open"]');

@@ -1,4 +1,4 @@
-/** The lights of examples/rest_api.ts, asked as programs and pages ask. */
+/** The lights of examples/rest_api.ts, used like programs and web pages do. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { rawRequest } from "../helpers.ts";
@@ -34,24 +34,26 @@ Deno.test("examples/rest_api.ts lists, shows, adds, changes and deletes lights",
   assertEquals((await ask(url)).slice(0, 2), [200, [{ ...stage, level: 1 }, door]]);
 });
 
-Deno.test("examples/rest_api.ts answers 400 to what is no JSON or no light, and says why", async () => {
+Deno.test("examples/rest_api.ts answers 400 with the reason if the body is not valid JSON or not a light", async () => {
   await using api = await example("examples/rest_api.ts");
   const url = `${api.url}lights`;
   const post = async (body: string | Uint8Array<ArrayBuffer>) => (await ask(url, { method: "POST", body })).slice(0, 2);
-  const noJSON = [400, { error: "The body is no JSON" }];
+  const noJSON = [400, { error: "The body is not valid JSON" }];
   assertEquals(await post("{ level: 1 }"), noJSON);
   assertEquals(await post(""), noJSON);
   assertEquals(await post(new Uint8Array([0xff, 0xfe, 0])), noJSON);
   for (const body of ["null", "[]", "3", '{"name":""}', '{"name":1,"level":1}']) {
-    assertEquals(await post(body), [400, { error: '"name" must be a text' }]);
+    assertEquals(await post(body), [400, { error: '"name" must be a string and not empty' }]);
   }
   for (const level of ["2", "-0.1", '"1"', "null", "[1]", "1e999"]) {
-    assertEquals(await post(`{"name":"Door","level":${level}}`), [400, { error: '"level" must be 0 to 1' }]);
+    assertEquals(await post(`{"name":"Door","level":${level}}`), [400, {
+      error: '"level" must be a number from 0 to 1',
+    }]);
   }
   assertEquals((await ask(url))[1], [{ id: "1", name: "Stage", level: 0 }, { id: "2", name: "Foyer", level: 0.3 }]);
 });
 
-Deno.test("examples/rest_api.ts answers 400 to a name of more than 100 characters", async () => {
+Deno.test("examples/rest_api.ts answers 400 to a name with more than 100 characters", async () => {
   await using api = await example("examples/rest_api.ts");
   const put = async (name: string) => {
     return (await ask(`${api.url}lights/1`, { method: "PUT", ...json({ name, level: 1 }) })).slice(0, 2);
@@ -60,7 +62,7 @@ Deno.test("examples/rest_api.ts answers 400 to a name of more than 100 character
   assertEquals(await put("x".repeat(100)), [200, { id: "1", name: "x".repeat(100), level: 1 }]);
 });
 
-Deno.test("examples/rest_api.ts answers 413 to a body of more than 4 KiB", async () => {
+Deno.test("examples/rest_api.ts answers 413 to a body above 4 KiB", async () => {
   await using api = await example("examples/rest_api.ts");
   const body = `{ "name": "Door", "level": 0${" ".repeat(4 * 1024)}}`;
   const answer = await fetch(`${api.url}lights`, { method: "POST", body });
@@ -68,16 +70,16 @@ Deno.test("examples/rest_api.ts answers 413 to a body of more than 4 KiB", async
   assertEquals(answer.status, 413);
 });
 
-Deno.test("examples/rest_api.ts has 100 lights, also when more are added at once, and takes one for one deleted", async () => {
+Deno.test("examples/rest_api.ts stores 100 lights, even if more are added at once, and another one when one is deleted", async () => {
   await using api = await example("examples/rest_api.ts");
   const url = `${api.url}lights`;
   const add = () => ask(url, { method: "POST", ...json({ name: "Door", level: 0 }) });
-  // Two are there from the start.
+  // There are two at the start.
   const answers = await Promise.all(Array.from({ length: 110 }, add));
   const refused = answers.filter(([status]) => status !== 201);
   assertEquals(refused.length, 12);
   for (const [status, body] of refused) {
-    assertEquals([status, body], [503, { error: "There are 100 lights already, delete one first" }]);
+    assertEquals([status, body], [503, { error: "There are already 100 lights. Delete one first" }]);
   }
   assertEquals(((await ask(url))[1] as unknown[]).length, 100);
   assertEquals((await ask(`${url}/1`, { method: "DELETE" }))[0], 204);
@@ -85,9 +87,14 @@ Deno.test("examples/rest_api.ts has 100 lights, also when more are added at once
   assertEquals((await add())[0], 503);
 });
 
-Deno.test("examples/rest_api.ts lets pages of other hosts in: it answers their preflight, and what they send", async () => {
+Deno.test("examples/rest_api.ts answers / with the path of the lights", async () => {
   await using api = await example("examples/rest_api.ts");
-  // By raw TCP, since `fetch` keeps the headers of a browser's page to itself.
+  assertEquals((await ask(api.url)).slice(0, 2), [200, { lights: "/lights" }]);
+});
+
+Deno.test("examples/rest_api.ts answers the preflights and requests of pages from other hosts", async () => {
+  await using api = await example("examples/rest_api.ts");
+  // With raw TCP, since `fetch` does not send the headers of a browser's page.
   const page = ["Host: localhost", "Origin: https://panel.example"];
   const preflight = await rawRequest(api.port, "OPTIONS /lights/1", [
     ...page,
@@ -101,14 +108,14 @@ Deno.test("examples/rest_api.ts lets pages of other hosts in: it answers their p
   const deleted = await rawRequest(api.port, "DELETE /lights/1", page);
   assertMatch(deleted, /^HTTP\/1\.1 204 /);
   assertMatch(deleted, /\r\naccess-control-allow-origin: \*\r\n/i);
-  // Errors have to be readable for the page too.
+  // The page must be able to read errors, too.
   assertMatch(
     await rawRequest(api.port, "GET /lights/1", page),
     /^HTTP\/1\.1 404 [^]*access-control-allow-origin: \*/i,
   );
 });
 
-Deno.test("examples/rest_api.ts names the methods that it takes where it refuses one", async () => {
+Deno.test("examples/rest_api.ts names the allowed methods when it refuses one", async () => {
   await using api = await example("examples/rest_api.ts");
   const refused = async (path: string, method: string) => {
     const [status, , headers] = await ask(api.url + path, { method });
@@ -116,7 +123,7 @@ Deno.test("examples/rest_api.ts names the methods that it takes where it refuses
   };
   assertEquals(await refused("lights", "DELETE"), [405, "GET, HEAD, POST, OPTIONS"]);
   assertEquals(await refused("lights/1", "POST"), [405, "GET, HEAD, PUT, DELETE, OPTIONS"]);
-  for (const path of ["", "light", "lights/", "lights/9", "lights/1/level", "lights/__proto__"]) {
+  for (const path of ["light", "lights/", "lights/9", "lights/1/level", "lights/__proto__"]) {
     assertEquals((await ask(api.url + path))[0], 404);
   }
 });

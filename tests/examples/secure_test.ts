@@ -1,10 +1,10 @@
-/** The certificate of examples/secure.ts: made, trusted, kept and renewed. */
+/** The certificate of examples/secure.ts: how it is made, trusted, kept and renewed. */
 
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { generate } from "npm:selfsigned@5.5.0";
 import { example } from "./example.ts";
 
-/** A folder of its own for each test, in which the example keeps its files. */
+/** A folder for one test, in which the example keeps its files. */
 class Folder implements AsyncDisposable {
   constructor(readonly path: string) {}
 
@@ -18,7 +18,7 @@ class Folder implements AsyncDisposable {
     return await this.read("certificate.pem");
   }
 
-  /** The certificate that a phone is to install. */
+  /** The certificate that a phone should install. */
   async authority(): Promise<string> {
     return (await this.read("certificate.pem")).split(/(?=-----BEGIN)/)[1]!;
   }
@@ -30,7 +30,7 @@ const folder = async () => new Folder(await Deno.makeTempDir());
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** A key and certificate as another program might have left them, for addresses and a time. */
+/** A key and certificate that another program might have made, for some addresses and days. */
 async function certificateFor(addresses: string[], days: number) {
   const { private: key, cert } = await generate([{ name: "commonName", value: "localhost" }], {
     keyType: "ec",
@@ -50,7 +50,7 @@ async function certificateFor(addresses: string[], days: number) {
 
 const everyAddress = Deno.networkInterfaces().filter(({ family }) => family === "IPv4").map(({ address }) => address);
 
-Deno.test("examples/secure.ts is trusted under each address by who trusts its authority, and by nobody else", async () => {
+Deno.test("examples/secure.ts is trusted at each address by clients that trust its authority, and by no others", async () => {
   await using files = await folder();
   await using secure = await files.start();
   assertMatch(secure.url, /^https:/);
@@ -79,7 +79,7 @@ Deno.test({
   },
 });
 
-Deno.test("examples/secure.ts offers the authority's certificate, and keeps the key to its user", async () => {
+Deno.test("examples/secure.ts offers the authority's certificate, and keeps the key private", async () => {
   await using files = await folder();
   await using secure = await files.start();
   using client = Deno.createHttpClient({ caCerts: [await files.authority()] });
@@ -99,7 +99,7 @@ Deno.test("examples/secure.ts uses the same certificate when it is started again
   assertEquals(await files.run(), await files.run());
 });
 
-Deno.test("examples/secure.ts keeps a certificate for all addresses that is good for long, whoever made it", async () => {
+Deno.test("examples/secure.ts keeps a certificate that covers all addresses and is valid for long, whoever made it", async () => {
   await using files = await folder();
   const { key, cert } = await certificateFor(everyAddress, 90);
   await files.write("key.pem", key);
@@ -107,7 +107,7 @@ Deno.test("examples/secure.ts keeps a certificate for all addresses that is good
   assertEquals(await files.run(), cert);
 });
 
-Deno.test("examples/secure.ts makes a new certificate when an address is not in the old one", async () => {
+Deno.test("examples/secure.ts makes a new certificate if the old one does not cover an address", async () => {
   await using files = await folder();
   const { key, cert } = await certificateFor(["192.0.2.99"], 90);
   await files.write("key.pem", key);
@@ -116,7 +116,7 @@ Deno.test("examples/secure.ts makes a new certificate when an address is not in 
   assertNotEquals(await files.read("key.pem"), key);
 });
 
-Deno.test("examples/secure.ts makes a new certificate when the old one is about to expire", async () => {
+Deno.test("examples/secure.ts makes a new certificate if the old one is about to expire", async () => {
   await using files = await folder();
   const { key, cert } = await certificateFor(everyAddress, 29);
   await files.write("key.pem", key);
@@ -124,7 +124,7 @@ Deno.test("examples/secure.ts makes a new certificate when the old one is about 
   assertNotEquals(await files.run(), cert);
 });
 
-Deno.test("examples/secure.ts makes a new certificate when the files are damaged or do not belong together", async () => {
+Deno.test("examples/secure.ts makes a new certificate if the files are damaged or do not belong together", async () => {
   await using files = await folder();
   const first = await files.run();
   await files.write("key.pem", (await certificateFor([], 90)).key);

@@ -1,4 +1,4 @@
-/** The folder of examples/static_site, asked as browsers, players and attackers ask. */
+/** The folder of examples/static_site, requested by browsers, players and attackers. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/static_site/main.ts";
@@ -23,7 +23,7 @@ Deno.test("examples/static_site serves files with their types, and index.html fo
   assertEquals((await seen("nothing.html"))[0], 404);
 });
 
-Deno.test("examples/static_site sends a browser that knows a file only the word that it has not changed", async () => {
+Deno.test("examples/static_site answers 304 to a browser that has the current file", async () => {
   await using files = await example(FILE);
   const first = await fetch(`${files.url}style.css`);
   await first.text();
@@ -35,7 +35,7 @@ Deno.test("examples/static_site sends a browser that knows a file only the word 
   assertEquals([other.status, await other.text()], [200, style]);
 });
 
-Deno.test("examples/static_site sends parts of a file, as players of video ask for them", async () => {
+Deno.test("examples/static_site sends parts of a file, as video players request them", async () => {
   await using files = await example(FILE);
   const part = async (range: string, more: Record<string, string> = {}) => {
     const answer = await fetch(`${files.url}style.css`, { headers: { Range: range, ...more } });
@@ -46,19 +46,19 @@ Deno.test("examples/static_site sends parts of a file, as players of video ask f
   assertEquals(await part("bytes=10-"), [206, `bytes 10-${size - 1}/${size}`, style.slice(10)]);
   assertEquals(await part("bytes=-3"), [206, `bytes ${size - 3}-${size - 1}/${size}`, style.slice(-3)]);
   assertEquals((await part(`bytes=${size}-`)).slice(0, 2), [416, `bytes */${size}`]);
-  // A part of a file that has changed meanwhile would be of no use.
+  // A part of a changed file would not fit the parts that the player has.
   assertEquals(await part("bytes=0-4", { "If-Range": '"other"' }), [200, null, style]);
 });
 
-Deno.test("examples/static_site ignores a Range that is longer than any player sends", async () => {
+Deno.test("examples/static_site ignores a Range header that is too long", async () => {
   await using files = await example(FILE);
-  // The worst there is for the package: it reads all the digits again for each comma.
+  // The worst case for the package, which reads all digits again for each comma.
   const range = `bytes=${"1".repeat(30_000)}${",".repeat(30_000)}`;
   const answer = await fetch(`${files.url}style.css`, { headers: { Range: range } });
   assertEquals([answer.status, await answer.text()], [200, style]);
 });
 
-Deno.test("examples/static_site answers HEAD with the size and no body, and takes no other methods", async () => {
+Deno.test("examples/static_site answers HEAD with the size and no body, and refuses other methods", async () => {
   await using files = await example(FILE);
   const head = await rawRequest(files.port, "HEAD /style.css");
   assertMatch(head, new RegExp(`^HTTP/1\\.1 200 OK\r\n[^]*content-length: ${style.length}\r\n[^]*\r\n\r\n$`, "i"));
@@ -66,7 +66,7 @@ Deno.test("examples/static_site answers HEAD with the size and no body, and take
   assertMatch(put, /^HTTP\/1\.1 405 [^]*\r\nallow: GET, HEAD\r\n/i);
 });
 
-Deno.test("examples/static_site leads to the slash at the end of a folder, never to another host", async () => {
+Deno.test("examples/static_site redirects a folder to its path with a slash, and never to another host", async () => {
   await using files = await example(FILE);
   const location = async (path: string) =>
     /\r\nlocation: ([^\r]*)/i.exec(await rawRequest(files.port, `GET ${path}`))?.[1];
@@ -76,7 +76,7 @@ Deno.test("examples/static_site leads to the slash at the end of a folder, never
   assertEquals(await location("//evil.example/%2e%2e/about"), "/evil.example/%2e%2e/about/");
 });
 
-Deno.test("examples/static_site lets nothing out of its folder", async () => {
+Deno.test("examples/static_site serves nothing outside of its folder", async () => {
   await using files = await example(FILE);
   const attacks = [
     "/../main.ts",
@@ -146,7 +146,7 @@ Deno.test({
         for (let size = 0; size < 4000;) size += (await connection.read(new Uint8Array(4000)))!;
         return connection;
       }));
-      // At times more, since a read under way has a descriptor of its own.
+      // There may be more, since a read in progress has a separate descriptor.
       assert(timesOpen(name) >= 5);
       for (const connection of visits) connection.close();
       while (timesOpen(name) > 0) await (await fetch(`${server.address!.url}style.css`)).text();

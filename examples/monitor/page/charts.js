@@ -1,10 +1,10 @@
-/** Live charts of numbers: the last two minutes, one chart a channel. */
+/** Live charts of the last two minutes, one for each channel. */
 
-/** Seconds that are kept and shown. */
+/** Seconds that a chart shows at most. */
 const SPAN = 120;
-/** Seconds without a sample that are a gap, and not a line. */
+/** After this many seconds without a sample, the line has a gap. */
 const GAP = 2;
-/** Seconds that a chart spans at least, while there is not yet more. */
+/** Seconds that a chart shows at least, even before there are enough samples. */
 const SHORT = 20;
 const HEIGHT = 120;
 
@@ -17,7 +17,7 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
 
-/** The channels that are no counts: only they have values between the whole numbers. */
+/** The channels that are not counts. Only they have fractions. */
 const UNITS = { cook_time: "ms", cook_start_time: "ms", cook_end_time: "ms", cooks_per_second: "" };
 const FINE = [-3, -2, -1].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 const COARSE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
@@ -25,7 +25,7 @@ const COARSE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => 
 export const clock = (milliseconds) => CLOCK.format(milliseconds);
 export const number = (value) => value === undefined || value === null ? "" : NUMBER.format(value);
 
-/** The latest samples of every channel. What is older than the span is forgotten. */
+/** The latest samples of every channel. Samples older than the span are dropped. */
 export class Samples {
   times = [];
   #channels = new Map();
@@ -40,12 +40,12 @@ export class Samples {
     for (const list of [this.times, ...this.#channels.values()]) list.splice(0, old);
   }
 
-  /** The samples of a channel; null where there is none. */
+  /** The samples of a channel, with null for a gap. */
   of(channel) {
     return this.#channels.get(channel) ?? [];
   }
 
-  /** The lowest and the highest of a channel. */
+  /** The lowest and the highest sample of a channel. */
   range(channel) {
     const values = this.of(channel).filter((value) => value !== null);
     return values.length === 0 ? [] : [Math.min(...values), Math.max(...values)];
@@ -60,7 +60,7 @@ export class Samples {
   }
 }
 
-/** The name of a channel for people, with its unit. */
+/** A readable name of a channel, with its unit. */
 function titleOf(channel) {
   const unit = UNITS[channel] ? ` (${UNITS[channel]})` : "";
   return channel.replace("websocket", "WebSocket").replaceAll("_", " ") + unit;
@@ -68,7 +68,7 @@ function titleOf(channel) {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** One chart: the figure to put into the page. Its numbers are also in the table, so screen readers pass it over. */
+/** A chart, as a figure for the page. Hidden from screen readers, since the table has the same numbers. */
 export class Chart {
   element = document.createElement("figure");
   #channel;
@@ -98,7 +98,7 @@ export class Chart {
     this.#tell();
   }
 
-  /** The system has turned light or dark. */
+  /** Redraws the chart when the system changes to light or dark. */
   recolour() {
     this.#plot.redraw();
   }
@@ -109,7 +109,7 @@ export class Chart {
     this.element.remove();
   }
 
-  /** The value under the pointer, else the latest. */
+  /** Shows the value under the pointer, or else the latest. */
   #tell() {
     const values = this.#samples.of(this.#channel);
     const { idx } = this.#plot.cursor;
@@ -139,7 +139,7 @@ export class Chart {
             return [last - Math.min(SPAN, Math.max(SHORT, last - (times[0] ?? last))), last];
           },
         },
-        // Zero is in sight where it is near, so that a small change does not look like a big one.
+        // Start at zero if it is near, so that a small change does not look like a big one.
         y: {
           range(_plot, low, high) {
             if (low === null) return [0, 1];

@@ -1,30 +1,30 @@
-/** The page of the monitor: it asks for a look four times a second while it is seen, and shows what has changed. */
+/** The page of the monitor. While it is visible, it asks for updates four times a second and shows what has changed. */
 
 import { Chart, clock, number, Samples } from "./charts.js";
 import { Connection } from "../../pages/connection.js";
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds between an update and the next request. */
 const PAUSE = 250;
-/** Milliseconds after which a look that was not answered is asked for again. */
+/** Milliseconds until a request without an answer is repeated. */
 const PATIENCE = 5_000;
-/** Milliseconds in which a screen reader is told of errors once. */
+/** Milliseconds between two announcements of errors to a screen reader. */
 const QUIET = 5_000;
-/** The channels that have a chart at first, with the colour of those that are no good news. */
+/** The channels that have a chart at first, and the colours of those that count problems. */
 const CHARTS = ["websocket_connections", "cooks_per_second", "cook_time", "errors"];
 const COLOURS = { errors: "--bad", warnings: "--warn" };
-/** Samples over which the rate is taken, so that it does not jump. */
+/** Samples over which the rate is averaged. */
 const RATE = 8;
 
 const find = (id) => document.getElementById(id);
 const make = (tag, text, attributes = {}) => {
   const element = document.createElement(tag);
-  // As text, whatever clients have sent: nothing here is ever HTML.
+  // Always as text and never as HTML, since clients can send anything.
   if (text !== undefined) element.textContent = text;
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   return element;
 };
 
-/** All that the server has told: each message brings what has changed. */
+/** The latest parts from the server. Each message has the parts that changed. */
 const state = {};
 const samples = new Samples();
 const charts = new Map();
@@ -62,7 +62,7 @@ connection.addEventListener("message", ({ data }) => {
 });
 document.addEventListener("visibilitychange", look);
 
-/** A sample of every Info channel, and of the one that is made here: cooks per second. */
+/** Takes a sample of every Info channel, and of cooks per second, which is computed here. */
 function sample() {
   const past = samples.of("total_cooks");
   const since = Math.max(0, past.length - RATE);
@@ -114,7 +114,7 @@ const renderers = {
 
   callbacks({ text, wordwrap }) {
     find("callbacks").textContent = text;
-    // "input": as this viewer is set.
+    // "input": the viewer decides.
     find("wrap").disabled = wordwrap !== "input";
     find("wrap-why").textContent = wordwrap === "input" ? "" : `wordwrap is ${wordwrap}`;
     if (wordwrap !== "input") wrap(wordwrap === "on");
@@ -167,7 +167,7 @@ function showChart(channel, shown) {
   const chart = new Chart(channel, samples, COLOURS[channel]);
   charts.set(channel, chart);
   find("charts").append(chart.element);
-  // As in the table, but the first ones in the order of their use.
+  // In the order of the table, after the channels that have a chart at first.
   const order = [...new Set([...CHARTS, ...cells.keys()])];
   find("charts").append(
     ...[...charts].sort(([one], [other]) => order.indexOf(one) - order.indexOf(other)).map(([, { element }]) =>
@@ -188,7 +188,7 @@ let announced = 0;
 function renderIncidents(incidents) {
   const list = find("incidents");
   const gone = new Set(shownIncidents.keys());
-  // New ones come in at the top; the others stay where they are, open or focused as they may be.
+  // Insert new ones at the top, and do not touch the others, which may be open or focused.
   for (const incident of incidents.toReversed()) {
     gone.delete(incident.id);
     if (!shownIncidents.has(incident.id)) addIncident(list, incident);
@@ -248,7 +248,7 @@ function renderSwitches() {
   find("active").ariaChecked = String(active === true);
   if (name === undefined) return;
   const word = busy ? DOING[switching[0]] : active ? "Active" : "Stopped";
-  const text = connected ? word : `${word} at ${clock(Date.now())}, when last seen`;
+  const text = connected ? word : `${word} when last seen at ${clock(Date.now())}`;
   if (find("state").dataset.word !== `${word} ${connected}`) {
     find("state").textContent = text;
     find("state").dataset.word = `${word} ${connected}`;
@@ -264,7 +264,7 @@ function fail(message) {
 
 let questions = 0;
 
-/** Asks before clients lose their connection. */
+/** Asks the user before clients are disconnected. */
 function confirm(title, text, verb) {
   const dialog = find("confirm");
   find("confirm-title").textContent = title;
@@ -275,7 +275,7 @@ function confirm(title, text, verb) {
   const question = ++questions;
   return new Promise((resolve) => {
     dialog.addEventListener("close", function closed() {
-      // The close of one question may come when the next one is asked already.
+      // The close event of one question may come after the next question was opened.
       if (question === questions && dialog.open) return;
       dialog.removeEventListener("close", closed);
       resolve(question === questions && dialog.returnValue === "yes");
@@ -288,19 +288,19 @@ function clients() {
   return open === 0
     ? "No WebSocket is open"
     : open === 1
-    ? "One WebSocket is closed"
-    : `${number(open)} WebSockets are closed`;
+    ? "This closes one WebSocket"
+    : `This closes ${number(open)} WebSockets`;
 }
 
 find("active").addEventListener("click", async () => {
   fail("");
   if (!state.active) return connection.send("start");
-  const text = `${clients()}, and nobody can connect until it is active again. You can turn it on again here.`;
+  const text = `${clients()}. Nobody can connect until you turn it on again, here.`;
   if (await confirm(`Stop ${state.name}?`, text, "Stop")) connection.send("stop");
 });
 
 find("restart").addEventListener("click", async () => {
   fail("");
-  const text = `${clients()}. Clients that reconnect by themselves are back in a moment.`;
+  const text = `${clients()}. Clients with auto-reconnect will be back shortly.`;
   if (await confirm(`Restart ${state.name}?`, text, "Restart")) connection.send("restart");
 });
