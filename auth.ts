@@ -26,6 +26,7 @@
 
 import { decodeBase64 } from "@std/encoding/base64";
 import type { ResponseDictionary } from "./callbacks.ts";
+import { builtin } from "./internal/engine/deno.ts";
 import { trimmed } from "./internal/engine/header_values.ts";
 import { hashPassword, verifyPassword } from "./internal/password.ts";
 
@@ -34,7 +35,7 @@ export { hashPassword, verifyPassword };
 /** Who may come in: the password of each user, or for {@linkcode verifyBasic} what {@linkcode hashPassword} made of it. */
 export type UserPasswords = Readonly<Record<string, string>> | ReadonlyMap<string, string>;
 
-/** No header is longer: the runtime takes heads of up to 64 KiB. */
+/** No header is longer: `Deno.serve` takes heads of up to 64 KiB. */
 const MAX_TOKEN = 65_536;
 const SCHEME = /^basic +/i;
 /** Base64, whose padding may be absent, not wrong. */
@@ -61,15 +62,9 @@ function credentials(token: unknown): { user: string; password: string } | undef
   return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-/** Loaded at the first use: an import of it would double the time that every server takes to start. */
-function nodeCrypto() {
-  // deno-lint-ignore no-process-global -- so would an import of node:process
-  return process.getBuiltinModule("node:crypto");
-}
-
 /** Whether two texts are the same, by digests of equal length in constant time. */
 function equal(one: string, other: string): boolean {
-  const { createHash, timingSafeEqual } = nodeCrypto();
+  const { createHash, timingSafeEqual } = builtin("node:crypto");
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(one), digest(other));
 }
@@ -135,7 +130,7 @@ let key: Uint8Array | undefined;
  */
 function remembered(question: string[], work: () => Promise<boolean>): Promise<boolean> {
   key ??= crypto.getRandomValues(new Uint8Array(32));
-  const digest = nodeCrypto().createHmac("sha256", key).update(JSON.stringify(question)).digest("base64");
+  const digest = builtin("node:crypto").createHmac("sha256", key).update(JSON.stringify(question)).digest("base64");
   let answer = verified.get(digest);
   verified.delete(digest);
   if (answer === undefined) {

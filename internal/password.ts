@@ -1,6 +1,7 @@
 /** Passwords at rest: scrypt, its salt and its cost in one string, worked out off the event loop, one at a time. */
 
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
+import { builtin } from "./engine/deno.ts";
 
 /** What a stored string says. */
 interface Stored {
@@ -38,8 +39,6 @@ let last: Promise<unknown> = Promise.resolve();
 
 /**
  * One at a time, so that whoever guesses passwords keeps one core busy and no more, and in order of arrival.
- *
- * `node:crypto` is loaded at the first use: an import of it would double the time that every server takes to start.
  */
 function derive(password: string, { ln, r, p }: typeof COST, salt: Uint8Array, bytes: number): Promise<Uint8Array> {
   if (waiting >= MAX_WAITING) {
@@ -47,8 +46,7 @@ function derive(password: string, { ln, r, p }: typeof COST, salt: Uint8Array, b
       new Deno.errors.Busy(`Cannot check a password: ${MAX_WAITING} others wait for it. Answer 503, to be tried again`),
     );
   }
-  // deno-lint-ignore no-process-global -- so would an import of node:process
-  const { scrypt } = process.getBuiltinModule("node:crypto");
+  const { scrypt } = builtin("node:crypto");
   const options = { N: 2 ** ln, r, p, maxmem: 2 * MAX_MEMORY };
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const done = (error: Error | null, hash: Uint8Array) => error ? reject(error) : resolve(hash);
@@ -135,5 +133,5 @@ export async function verifyPassword(password: string, stored: string): Promise<
   if (password.length > MAX_LENGTH) return false;
   const hash = await derive(password, parsed, parsed.salt, parsed.hash.length);
   // deno-lint-ignore no-process-global -- as above
-  return process.getBuiltinModule("node:crypto").timingSafeEqual(hash, parsed.hash);
+  return builtin("node:crypto").timingSafeEqual(hash, parsed.hash);
 }

@@ -2,7 +2,7 @@
  * Clients that misbehave: `misfits.ts PORT`. They hang, lie and leave until a line comes in, which is answered by how many there
  * were. What becomes of them is not looked at, but of what they do to others.
  *
- * None resets its connection in mid-handshake: the runtime leaks a file for each that does (`L1` of the reference).
+ * None resets its connection in mid-handshake: Deno leaks a file descriptor for each that does (L1 in docs/deno.md).
  */
 
 import { lines } from "../process.ts";

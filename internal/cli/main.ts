@@ -138,7 +138,7 @@ async function parametersOf(values: Values): Promise<ParameterChange> {
   return { ...Object.fromEntries(given), ...(typeof file === "string" && { password: await readPassword(file) }) };
 }
 
-/** Stops the server, and ends the process: a connection that Deno cannot close would keep it. */
+/** Stops the server, and ends the process: a connection that Deno cannot close would keep it (W4). */
 async function end(server: WebServer): Promise<void> {
   // It has lost its port, and could not get it back.
   const code = server.parameters.active && server.address === undefined ? COULD_NOT_START : 0;

@@ -1,12 +1,12 @@
 /** Answers as `Deno.serve` sends them right: with the length they have, in pieces if they are large, and not at all to HEAD. */
 
 import { STATUS_TEXT } from "@std/http/status";
+import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "./deno.ts";
 import { checkValue, numberIn } from "./header_values.ts";
-import { contentOf, pairsOf } from "./headers.ts";
 import { rangeAnswer } from "./range.ts";
 import type { Sendings } from "./sending.ts";
 
-/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece, and a stop sees the end. */
+/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
 const LARGE = 64 * 1024;
 
 /** Makes browsers take a content type at its word, so that they run no text as a script. */
@@ -24,7 +24,7 @@ export function refusal(status: number, detail?: string, headers: Record<string,
   return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
 }
 
-/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it. */
+/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it (H1). */
 export function refusalOf({ method }: Request, status: number, detail?: string, headers = {}): Response {
   const answer = refusal(status, detail, headers);
   return method === "HEAD" ? headOf(status, answer.headers, line(status, detail)) : answer;
@@ -116,7 +116,7 @@ export function answerWith(
   if (request.method === "HEAD") return headOf(status, headers, data);
   const part = status === 200 && !isStream ? partOf(headers, data, request, sendings) : undefined;
   if (part) return part;
-  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length.
+  // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length (H6).
   if (data === "") return new Response(null, { status, headers: headers! });
   if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
     return new Response(data as BodyInit, { status, headers: headers! });
@@ -150,7 +150,7 @@ function partOf(
 
 /**
  * The answer to HEAD: that to GET without its body, with the length that it would have if that is known. Nothing here depends on the
- * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream.
+ * version of HTTP, which cannot be told: Deno sends a body over HTTP/2, and waits for the end of a stream (H1).
  */
 function headOf(status: number, headers: HeadersInit | undefined, data: Content | ReadableStream): Response {
   if (!(data instanceof ReadableStream)) {
@@ -158,13 +158,7 @@ function headOf(status: number, headers: HeadersInit | undefined, data: Content 
   }
   discard(data);
   const all = new Headers(headers);
-  // Without a body, Deno announces a length of 0 over HTTP/1.1.
-  return new Response(announcedLength(all) === undefined ? empty() : null, { status, headers: all });
-}
-
-/** A stream that has ended. */
-function empty(): ReadableStream {
-  return new ReadableStream({ start: (controller) => controller.close() });
+  return new Response(bodyOfHead(announcedLength(all) !== undefined), { status, headers: all });
 }
 
 /** A stream that is not sent is cancelled, so that its source can close. */
@@ -188,9 +182,6 @@ const bodyOf = original("body");
 
 const CONTENT_LENGTH = "content-length";
 
-/** Freezes headers after the check: a control character that is set later would end the process of Deno. */
-const FROZEN = { set() {}, append() {}, delete() {} };
-
 /**
  * The answer to send for a `Response` that somebody made.
  *
@@ -212,7 +203,7 @@ export function answerFrom(response: Response, request: Request, sendings: Sendi
   const content = contentOf(response);
   // Without a body there is no length but for HEAD, which has that of GET.
   if (content === null && announced !== undefined && request.method !== "HEAD") headers.delete(CONTENT_LENGTH);
-  Object.assign(headers, FROZEN);
+  freezeHeaders(headers);
   mark(response);
   if (content === null) return response;
   const status = statusOf(response);

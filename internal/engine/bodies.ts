@@ -5,7 +5,7 @@ import { turns } from "./deno.ts";
 import { badRequest } from "./fault.ts";
 import type { Settings } from "./limits.ts";
 
-/** Small chunks that are read in one turn of the event loop: they may come faster than it turns, and others need their turn. */
+/** Small chunks that are read in one turn of the event loop: they may come faster than it turns (H5), and others need their turn. */
 const SMALL_CHUNKS_PER_TURN = 64;
 
 /** The memory and the turns of the event loop for all bodies of a run. */

@@ -4,10 +4,9 @@ import { refusal } from "./answer.ts";
 import type { Bodies } from "./bodies.ts";
 import { Chunks } from "./chunks.ts";
 import type { Progress } from "./deadlines.ts";
-import { turns } from "./deno.ts";
+import { ANSWER_TURNS, headerOf, isHTTP2, takeArrivedBody, turns } from "./deno.ts";
 import { badRequest, type Fault, faultOf } from "./fault.ts";
 import { numberIn, trimmed } from "./header_values.ts";
-import { headerOf, isHTTP2, takeArrivedBody } from "./headers.ts";
 import type { Limits } from "./limits.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
 
@@ -82,7 +81,7 @@ export class RequestBody {
     return faultOf(this.#sizeError(this.#length ?? 0));
   }
 
-  /** Whether the body is in a transfer coding that Deno does not undo (RFC 9112, section 6.1). */
+  /** Whether the body is in a transfer coding that Deno does not undo (H4; RFC 9112, section 6.1). */
   get isCoded(): boolean {
     const coding = headerOf(this.#request, "transfer-encoding");
     return coding !== null && trimmed(coding).toLowerCase() !== "chunked";
@@ -156,7 +155,7 @@ export class RequestBody {
 
   /**
    * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
-   * the stream as soon as that is sent, and some clients lose the answer then.
+   * the stream as soon as that is sent, and some clients lose the answer then (H3).
    */
   refuse(status: number, detail?: string): Response | Promise<Response>;
   refuse(answer: Response): Response | Promise<Response>;
@@ -191,7 +190,7 @@ export class RequestBody {
     this.#claimed -= bytes;
   }
 
-  /** The reader. It is several times as fast as `Request.bytes()`, and can be left. */
+  /** The reader. It is several times as fast as `Request.bytes()` (C7), and can be left. */
   #open(): ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined {
     if (this.#reader === undefined) this.#reader = bodyOf(this.#request)?.getReader() ?? null;
     return this.#reader ?? undefined;
@@ -293,7 +292,7 @@ export class RequestBody {
     return rest;
   }
 
-  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise. */
+  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise (H3). */
   async #readOn(): Promise<void> {
     const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
     const allowed = this.#smallChunks + FREE_CHUNKS;
@@ -310,8 +309,7 @@ export class RequestBody {
   async #letGo(): Promise<void> {
     const reader = this.#open();
     await this.#info?.completed.catch(() => {});
-    // The answer reaches the connection in these.
-    await turns(2);
+    await turns(ANSWER_TURNS);
     await reader?.cancel().catch(() => {});
   }
 }

@@ -1,7 +1,7 @@
 /** A Fetch `Request` whose body can be read only within the limits. */
 
 import type { RequestBody } from "./body.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 
 /** What reads the body of a Fetch `Request`, by way of the bounded stream. */
 const READERS = ["text", "json", "formData"] as const;

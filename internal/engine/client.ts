@@ -2,7 +2,7 @@
 
 import { type Address, canonicalIP, formatAddress } from "./address.ts";
 import { trimmed } from "./header_values.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 import type { TrustedProxies } from "./proxies.ts";
 
 /** The other end of the connection. Undefined on a Unix socket, and for a `Request` that came over no connection. */

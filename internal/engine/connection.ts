@@ -1,13 +1,14 @@
 /** One WebSocket connection. */
 
+import { MESSAGE_COST } from "./deno.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Settings } from "./limits.ts";
-import { type Message, MESSAGE_COST, Outbox } from "./outbox.ts";
+import { type Message, Outbox } from "./outbox.ts";
 import { Queue } from "./queue.ts";
 
-/** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before. */
+/** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before, and no event comes (L1). */
 const OPEN_LOOKS = 3;
-/** Milliseconds for a peer to answer a close, unless `idleTimeout` is less. */
+/** Milliseconds for a peer to answer a close, unless `idleTimeout` is less: if it never does, no event comes (W3). */
 const CLOSE_TIMEOUT = 5_000;
 /** RFC 6455, section 7.4.1: the code for a connection that ended without a close. */
 const ABNORMAL = 1006;
@@ -71,7 +72,7 @@ export class Connection implements EventListenerObject {
   readonly #queue = new Queue();
   readonly #outbox: Outbox;
   #state: State = { is: "connecting", looks: 0 };
-  /** Deno has let go of the socket, which may be before or after the close. */
+  /** Deno has let go of the socket, which may be before or after the close; after a time-out it says so twice (W5). */
   #gone = false;
 
   constructor(socket: WebSocket, client: string, uri: string, shared: Shared) {
@@ -80,8 +81,6 @@ export class Connection implements EventListenerObject {
     this.#socket = socket;
     this.#outbox = new Outbox(socket);
     this.#shared = shared;
-    // Never "blob": a Blob on a socket whose peer resets crashes Deno.
-    socket.binaryType = "arraybuffer";
     // One listener object in place of four closures saves memory on thousands of idle connections.
     for (const type of EVENTS) socket.addEventListener(type, this);
   }
@@ -150,7 +149,7 @@ export class Connection implements EventListenerObject {
       case "open":
         if (!this.#outbox.isStuck(now, idleTimeout)) break;
         this.#finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
-        // Deno cannot drop it; it lets go when the peer leaves.
+        // Deno cannot drop it; it lets go when the peer leaves (W4).
         this.#socket.close();
     }
   }

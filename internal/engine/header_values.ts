@@ -1,5 +1,7 @@
 /** Parsing and checking the values of headers. Clients write some of them, so each function takes linear time on any text. */
 
+import { UNSENDABLE } from "./deno.ts";
+
 /** A token (RFC 9110, section 5.6.2): the name of a header, a protocol, a transfer coding. */
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
@@ -46,14 +48,10 @@ export function numberIn(value: string): number {
   return Number.isSafeInteger(number) ? number : NaN;
 }
 
-/** What no header value may have: control characters, which end the process of Deno. */
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const UNSENDABLE = /[\x00-\x08\x0a-\x1f\x7f]/;
-
 /**
  * Checks the value of a header, as `Headers` holds it.
  *
- * @throws {TypeError} If they cannot be sent
+ * @throws {TypeError} If it cannot be sent
  */
 export function checkValue(name: string, value: string): string {
   if (UNSENDABLE.test(value)) {

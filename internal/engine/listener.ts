@@ -1,6 +1,7 @@
 /** A `Deno.serve` on one address, with errors that name the parameter to change. */
 
 import { type Address, canonicalIP, formatAddress, isLoopback, isWildcard } from "./address.ts";
+import { type Accepting, keepAccepting, wildcards } from "./deno.ts";
 
 /** Where a server listens. */
 export interface ListenAddress extends Address {
@@ -38,26 +39,7 @@ export function listenAddress(hostname: string, port: number, scheme = "http"): 
   return { hostname, port, url: `${scheme}://${host}/` };
 }
 
-/**
- * What to listen on for a `localaddress`, in the order to try. On Windows the runtime's `::` takes no IPv4 clients, and
- * elsewhere a machine may have no IPv6.
- */
-function hostnames(localaddress: string): string[] {
-  if (localaddress !== "") return [localaddress];
-  return Deno.build.os === "windows" ? ["0.0.0.0"] : ["::", "0.0.0.0"];
-}
-
-/** Milliseconds to wait before listening again, at first and at most. */
-const RETRY = 50;
-const MAX_RETRY = 1_000;
-
-/** A listener of the runtime. */
-interface Accepting {
-  readonly server: Deno.HttpServer<Deno.NetAddr>;
-  readonly abort: AbortController;
-}
-
-/** What the runtime gives, with its own errors. */
+/** A `Deno.serve`, with its own errors. */
 function accept(options: ListenOptions, hostname: string, port: number): Accepting {
   const abort = new AbortController();
   const { certificate, compression, handler, onError } = options;
@@ -76,7 +58,7 @@ function accept(options: ListenOptions, hostname: string, port: number): Accepti
 }
 
 function acceptFirst(options: ListenOptions): Accepting {
-  const candidates = hostnames(options.localaddress);
+  const candidates = options.localaddress === "" ? wildcards() : [options.localaddress];
   for (const hostname of candidates) {
     try {
       return accept(options, hostname, options.port);
@@ -90,7 +72,7 @@ function acceptFirst(options: ListenOptions): Accepting {
   throw new Error("Cannot listen: no address to try");
 }
 
-/** Whether a listener has another address than was asked for. Deno does not say so, but only `DENO_SERVE_ADDRESS` can do it. */
+/** Whether a listener has another address than was asked for. Deno does not say so, but only `DENO_SERVE_ADDRESS` can do it (S4). */
 function isElsewhere(options: ListenOptions, { hostname, port }: Deno.NetAddr): boolean {
   if (options.port !== 0 && options.port !== port) return true;
   const asked = canonicalIP(options.localaddress);
@@ -106,24 +88,12 @@ function mayMove({ localaddress }: ListenOptions, hostname: string | undefined):
 }
 
 /**
- * Listens, until it is closed: when the runtime can accept no more, for want of file descriptors, it listens again as soon as it can,
- * and the connections that it has go on.
+ * Listens, until it is closed: also if `Deno.serve` ends for want of file descriptors (L2).
  *
  * @throws {Deno.errors.AddrInUse | Deno.errors.AddrNotAvailable | Deno.errors.PermissionDenied | Deno.errors.NotCapable | Error}
  * With one sentence that says which parameter to change
  */
 export function listen(options: ListenOptions): Listener {
-  const all: Accepting[] = [];
-  let closed = false;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  const add = (accepting: Accepting) => {
-    all.push(accepting);
-    accepting.server.finished.catch((error) => {
-      if (closed) return;
-      options.onEnd(new Error(`The listener ended, and is opened again: ${error.message}`));
-      again(RETRY);
-    });
-  };
   const first = acceptFirst(options);
   const { hostname, port } = first.server.addr;
   const isMoved = hostname === undefined || isElsewhere(options, first.server.addr);
@@ -136,25 +106,11 @@ export function listen(options: ListenOptions): Listener {
         (hostname === undefined ? ', or use "tcp:" and an address' : `, or set parameter "localaddress" to ""`),
     );
   }
-  const again = (wait: number) => {
-    retry = setTimeout(() => {
-      try {
-        add(accept(options, hostname, port));
-      } catch {
-        again(Math.min(wait * 2, MAX_RETRY));
-      }
-    }, wait);
-  };
-  add(first);
+  const ended = ({ message }: Error) => options.onEnd(new Error(`The listener ended, and is opened again: ${message}`));
   return {
     address: listenAddress(hostname, port, options.certificate ? "https" : "http"),
     isMoved,
-    async close() {
-      closed = true;
-      clearTimeout(retry);
-      for (const { abort } of all) abort.abort();
-      await Promise.allSettled(all.map(({ server }) => server.finished));
-    },
+    close: keepAccepting(first, () => accept(options, hostname, port), ended),
   };
 }
 

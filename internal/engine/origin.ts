@@ -1,7 +1,7 @@
 /** Which web pages may do what changes something: the limit `origins`. */
 
 import { isLoopback } from "./address.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Limits } from "./limits.ts";
 import { authorityOf } from "./target.ts";

@@ -1,10 +1,9 @@
 /** What waits to be sent to one WebSocket client, and what it costs. */
 
+import { MESSAGE_COST } from "./deno.ts";
+
 /** What may be sent. */
 export type Message = string | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
-
-/** What a message that waits costs beside its data, in bytes. Deno 2.9 holds about a kilobyte for each. */
-export const MESSAGE_COST = 1024;
 
 /** Messages of a batch. The socket tells bytes only, so the number of messages that wait is known to within one batch. */
 const BATCH = 256;

@@ -1,7 +1,7 @@
 /** Parts of an answer (RFC 9110, section 14): iPhones play no video without them. */
 
 import { trimmed } from "./header_values.ts";
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 
 const RANGE = /^bytes=(\d*)-(\d*)$/i;
 

@@ -2,11 +2,10 @@
 
 import type { Address } from "./address.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { turns } from "./deno.ts";
+import { ANSWER_TURNS, headerOf, turns } from "./deno.ts";
 import { type Context, Exchange } from "./exchange.ts";
 import { faultOf } from "./fault.ts";
 import { asksForWebSocket } from "./handshake.ts";
-import { headerOf } from "./headers.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Settings } from "./limits.ts";
 import { TrustedProxies } from "./proxies.ts";
@@ -92,7 +91,7 @@ export class Run {
     this.#engine.deadlines.giveUpAll();
     this.#requests.abandon();
     this.sockets.abandon();
-    // An answer that is just given reaches the socket one turn of the event loop later, and what is left of a refused body is let go then.
-    await turns(3);
+    // An answer that was just given takes one turn to be completed, and the rest of a refused body is let go after it.
+    await turns(1 + ANSWER_TURNS);
   }
 }

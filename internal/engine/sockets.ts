@@ -3,7 +3,7 @@
 import { formatAddress, isClientAddress } from "./address.ts";
 import { refusal } from "./answer.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
-import { quickTurn, turns, upgradeWebSocket } from "./deno.ts";
+import { hasLeft, upgradeWebSocket } from "./deno.ts";
 import type { Exchange } from "./exchange.ts";
 import { Failure } from "./fault.ts";
 import { handshakeObjection, preferredProtocol } from "./handshake.ts";
@@ -18,12 +18,8 @@ import { within } from "./within.ts";
 const CLOSE_TIMEOUT = 1_000;
 /** Milliseconds between two looks at the connections. */
 const CHECK_INTERVAL = 500;
-/** Turns of the event loop before a handshake is accepted, in which Deno sees that the client is gone: two suffice. */
-const TURNS = 3;
-/** Turns that follow them, in which Deno sees a client that left during the last of those: one of them takes a millisecond. */
-const QUICK_TURNS = 5;
 
-/** The connections that the runtime holds, over all listeners of a server. */
+/** The connections that Deno holds, over all listeners of a server. */
 export interface Slots {
   taken: number;
 }
@@ -34,7 +30,7 @@ export class WebSockets {
   readonly #settings: Settings;
   readonly #slots: Slots;
   readonly #shared: Shared;
-  /** Those that the runtime holds. */
+  /** Those that Deno holds. */
   readonly #held = new Set<Connection>();
   readonly #open = new Map<string, Connection>();
   /** Closed ones whose last callback has not settled yet, and how to say that it has. */
@@ -90,7 +86,7 @@ export class WebSockets {
 
   /**
    * The answer to a handshake. It takes some turns of the event loop: a client that is gone before Deno writes the 101 would leave a file
-   * descriptor behind for good. Nothing may fail once the request is upgraded.
+   * descriptor behind for good (L1). Nothing may fail once the request is upgraded (L3).
    */
   accept(exchange: Exchange): Response | Promise<Response> {
     const { request } = exchange;
@@ -127,12 +123,10 @@ export class WebSockets {
   }
 
   async #upgrade({ request, client, peer, uri }: Handshake, headers: Headers): Promise<Response> {
-    const { signal } = request;
     this.#slots.taken++;
-    for (let turn = 0; turn < TURNS && !signal.aborted; turn++) await turns();
-    for (let turn = 0; turn < QUICK_TURNS && !signal.aborted; turn++) await quickTurn();
+    const left = await hasLeft(request);
     this.#slots.taken--;
-    if (signal.aborted) return refusal(400, "The client has left");
+    if (left) return refusal(400, "The client has left");
     if (this.#closed) return refusal(503, "The server stops", { connection: "close" });
     const { socket, response } = upgradeWebSocket(request, this.#settings.limits.idleTimeout);
     for (const [name, value] of headers) response.headers.append(name, value);

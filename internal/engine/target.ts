@@ -1,10 +1,10 @@
 /** The target of a request: the host that it names, path and query. */
 
-import { headerOf } from "./headers.ts";
+import { headerOf } from "./deno.ts";
 import { badRequest } from "./fault.ts";
 
 // What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which Deno puts together from
-// this header and the target as they came.
+// this header and the target as they came (H2).
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
 
 /** The last valid host: most requests name the same one. */
@@ -44,7 +44,7 @@ export function targetOf(request: Request): string {
 export function authorityOf(request: Request): string | null {
   const host = headerOf(request, "host");
   if (host !== null) return host;
-  // HTTP/2 has it in the URL only, where Deno puts its own address for HTTP/1.0 without a Host header.
+  // HTTP/2 has it in the URL only, where Deno puts its own address for HTTP/1.0 without a Host header (H2).
   const [, scheme, authority] = /^(\w+):\/\/([^/?#]*)/.exec(request.url) ?? [];
   return scheme === "http" && authority!.startsWith("localhost") ? null : authority ?? null;
 }

@@ -28,7 +28,7 @@ export function callbacksPath(source: string | URL): string | undefined {
   return url.protocol === "file:" ? fileURLToPath(url) : undefined;
 }
 
-/** How often each file was loaded: the runtime keeps a module for good, so a file that is loaded again needs a new URL. */
+/** How often each file was loaded: Deno keeps a module for good (M1), so a file that is loaded again needs a new URL. */
 const loads = new Map<string, number>();
 
 function freshURL({ href }: URL): string {
@@ -41,7 +41,7 @@ function freshURL({ href }: URL): string {
  * Loads a module of callbacks: by their names, or as the properties of its default export. A file is loaded anew each
  * time, without the modules that it imports; what is not a file, once in the life of the process.
  *
- * Each load keeps memory for good (25 KB for a file of 3 KB, 40 KB for one of 6 KB): the runtime forgets no module.
+ * Each load keeps memory for good (25 KB for a file of 3 KB, 40 KB for one of 6 KB): Deno forgets no module (M1).
  *
  * @param source A path, relative to the working directory, or a URL: `file:`, `https:`, `data:`
  * @param language `node`: a file is TypeScript, but for one that its extension says to be JavaScript; `input`: a file is

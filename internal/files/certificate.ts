@@ -1,6 +1,7 @@
-/** The files of TLS: read, opened with the password, and proved to be what the runtime takes. */
+/** The files of TLS: read, opened with the password, and proved to be what Deno takes. */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
+import { builtin } from "../engine/deno.ts";
 import type { Certificate } from "../operator/files.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 import { decodeFile } from "./text_file.ts";
@@ -22,11 +23,6 @@ const CERTIFICATE = /^CERTIFICATE$/;
 
 /** The private keys that the runtime takes, as the end of a sentence. */
 const KINDS = "RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
-
-// Loaded by the first server that is secure only, since it costs a start tens of milliseconds.
-const builtin = <Name extends "node:crypto" | "node:url">(name: Name) =>
-  // deno-lint-ignore no-process-global -- an import of node:process would load it for all
-  process.getBuiltinModule(name);
 
 function fault({ parameter, path }: Source, detail: string, Kind: new (message: string) => Error = SyntaxError): Error {
   return new Kind(`Cannot use parameter "${parameter}": "${path}" ${detail}`);

@@ -1,7 +1,7 @@
 /**
  * Files that are replaced while the server runs: callbacks that are edited, certificates that are renewed.
  *
- * By looking at each file a few times a second: `Deno.watchFs` of a file goes deaf when another is renamed over it, as
+ * By looking at each file a few times a second (M2): `Deno.watchFs` of a file goes deaf when another is renamed over it, as
  * editors do, to watch its directory needs the permission to read all of it, and neither sees what another machine
  * writes to a network disk.
  */

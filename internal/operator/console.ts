@@ -102,7 +102,7 @@ export function print(level: Level, line: string, ...error: [error?: unknown]): 
 /** Resolves when all lines are written, or after a time, in milliseconds. */
 export async function flushConsole(timeout: number): Promise<void> {
   const flushes = [output.flush(), errors.flush()];
-  // The first timer of a process takes Deno about as long as to load this whole package.
+  // The first timer of a process takes Deno about as long as to load this whole package (C9).
   if (flushes.every((flush) => flush === undefined)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, timeout);

@@ -54,7 +54,7 @@ function isSame(wanted: string, address: ListenAddress | undefined): boolean {
 /** Calls `stop` at the first signal that ends `deno serve`. A second one ends the process at once. */
 export function onStopSignal(stop: () => void): void {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  // Signal listeners do not keep the process alive. Deno's own listener may run first and close everything that does.
+  // Signal listeners do not keep the process alive. Deno's own listener may run first and close everything that does (S3).
   const keep = setInterval(() => {}, 2 ** 30);
   const heed = () => {
     clearInterval(keep);
@@ -64,7 +64,7 @@ export function onStopSignal(stop: () => void): void {
   for (const signal of signals) Deno.addSignalListener(signal, heed);
 }
 
-/** Ends the process after `shutdownTimeout` if it is still there: a client that does not read would keep it alive for ever. */
+/** Ends the process after `shutdownTimeout` if it is still there: a client that does not read would keep it alive for ever (W4). */
 export function endProcess({ shutdownTimeout }: WebServerParameters): void {
   // This timer must not keep the process alive itself.
   Deno.unrefTimer(setTimeout(() => Deno.exit(0), shutdownTimeout * 1000));

@@ -1,8 +1,7 @@
 /** The life cycle: a server stops, runs, or wants its port back, and its parameters change meanwhile. */
 
 import type { Address } from "../engine/address.ts";
-import { keepFreedMemory } from "../engine/allocator.ts";
-import { surviveLongTexts } from "../engine/deno.ts";
+import { keepFreedMemory, surviveLongTexts } from "../engine/deno.ts";
 import { faultOf } from "../engine/fault.ts";
 import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
 import { refusal } from "../engine/answer.ts";

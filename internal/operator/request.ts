@@ -3,7 +3,7 @@
 import { formatAddress, serverAddress } from "../engine/address.ts";
 import type { Exchange } from "../engine/exchange.ts";
 import { isToken } from "../engine/header_values.ts";
-import { headerOf } from "../engine/headers.ts";
+import { headerOf } from "../engine/deno.ts";
 import { parseForm, parseJSON } from "../engine/parsing.ts";
 import { authorityOf } from "../engine/target.ts";
 import type { RequestDictionary, RequestFields } from "./dictionaries.ts";

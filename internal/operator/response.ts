@@ -30,7 +30,7 @@ function typeOf(text: string): typeof HTML {
   return first === 0x3c || (maySpace && /^\s*</.test(text)) ? HTML : TEXT;
 }
 
-/** Reasons that are not the standard ones, for the request log: Deno sends none. */
+/** Reasons that are not the standard ones, for the request log: Deno sends none (H7). */
 const reasons = new WeakMap<Response, string>();
 
 /** What the callback said in `statusReason`, or else the standard reason. */
