@@ -4,12 +4,12 @@ import { isLasting, refusalOf } from "./answer.ts";
 import { Bodies } from "./bodies.ts";
 import { RequestBody } from "./body.ts";
 import { bound } from "./bounded_request.ts";
+import type { Engine } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
 import { Failure, faultOf } from "./fault.ts";
 import type { Answer, Hooks } from "./hooks.ts";
 import type { Settings } from "./limits.ts";
 import { originObjection } from "./origin.ts";
-import type { Engine } from "./run.ts";
 import { Sendings } from "./sending.ts";
 
 const STALLED = 'A client read nothing of its answer, so the answer is dropped: see parameter "idleTimeout"';

@@ -1,27 +1,16 @@
 /** One run of the server, from a start to a stop: its requests, its WebSockets, and how both end. */
 
 import type { Address } from "./address.ts";
-import type { Deadlines } from "./deadlines.ts";
 import { ANSWER_TURNS, headerOf, turns } from "./deno.ts";
+import type { Engine } from "./engine.ts";
 import { type Context, Exchange } from "./exchange.ts";
 import { faultOf } from "./fault.ts";
 import { asksForWebSocket } from "./handshake.ts";
-import type { Hooks } from "./hooks.ts";
-import type { Settings } from "./limits.ts";
 import { TrustedProxies } from "./proxies.ts";
 import { refusal, refusalOf } from "./answer.ts";
 import { Requests } from "./requests.ts";
-import { type Slots, WebSockets } from "./sockets.ts";
+import { WebSockets } from "./sockets.ts";
 import { within } from "./within.ts";
-
-/** What the runs of one server share. */
-export interface Engine {
-  readonly hooks: Hooks;
-  readonly settings: Settings;
-  /** Of bodies, and of what hooks do. */
-  readonly deadlines: Deadlines;
-  readonly slots: Slots;
-}
 
 /** One run. */
 export class Run {

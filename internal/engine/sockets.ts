@@ -4,6 +4,7 @@ import { formatAddress, isClientAddress } from "./address.ts";
 import { refusal } from "./answer.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
 import { hasLeft, upgradeWebSocket } from "./deno.ts";
+import type { Engine, Slots } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
 import { Failure } from "./fault.ts";
 import { handshakeObjection, preferredProtocol } from "./handshake.ts";
@@ -11,18 +12,12 @@ import type { Decision, Hooks } from "./hooks.ts";
 import type { Settings } from "./limits.ts";
 import { originObjection } from "./origin.ts";
 import type { Message } from "./outbox.ts";
-import type { Engine } from "./run.ts";
 import { within } from "./within.ts";
 
 /** Milliseconds for a peer to answer the close of a server that stops: a phone that sleeps never does. */
 const CLOSE_TIMEOUT = 1_000;
 /** Milliseconds between two looks at the connections. */
 const CHECK_INTERVAL = 500;
-
-/** The connections that Deno holds, over all listeners of a server. */
-export interface Slots {
-  taken: number;
-}
 
 /** The connections that came by one listener, by the address of their clients. */
 export class WebSockets {
