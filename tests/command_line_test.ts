@@ -34,13 +34,22 @@ Deno.test("a wrong command line is one sentence that says what was meant, with e
     [["--maxbodysize", "1"], "There is no flag --maxbodysize: did you mean --maxBodySize?"],
     [["--xyzzy"], "There is no flag --xyzzy."],
     [["--password", "secret"], "use --password-file"],
-    [["--port", "x"], 'Cannot set parameter "port" to "x"'],
+    [["--port", "x"], 'Cannot set parameter "port" (--port) to "x"'],
     [["--port"], "--port"],
     [["--secure=yes"], "--secure"],
     [["--origins", "evil"], '"origins"'],
-    [["--password-file", "not/there"], "--password-file"],
+    [["--secure", "--password-file", "not/there"], "Cannot read the file of --password-file"],
     [["int"], 'There is no command "int": did you mean init?'],
     [["stray"], '"stray"'],
+    [["show.ts"], 'There is no command "show.ts": did you mean --callbacks show.ts?'],
+    [["my show.ts"], "did you mean --callbacks 'my show.ts'?"],
+    [["8080"], "did you mean --port 8080?"],
+    [["192.168.0.7"], "did you mean --localaddress 192.168.0.7?"],
+    [["--privatekey", "key.pem"], "--privatekey has no effect without --secure"],
+    [["--certificate", "cert.pem"], "--certificate has no effect without --secure"],
+    [["--password-file", "not/there"], "--password-file has no effect without --secure"],
+    [["--watch"], "--watch has no file to watch"],
+    [["--watch", "--callbacks", "https://example.org/show.ts"], "--watch has no file to watch"],
     [["init", "a", "b"], '"b"'],
   ];
   for (const [args, sentence] of cases) {
@@ -56,7 +65,7 @@ Deno.test("--help is one screen, and names every parameter but active and the pa
   const { code, stdout } = await run(["--help"]);
   assertEquals(code, 0);
   const lines = stdout.split("\n");
-  assert(lines.length <= 40 && lines.every((line) => line.length <= 90), stdout);
+  assert(lines.length <= 45 && lines.every((line) => line.length <= 90), stdout);
   for (const name of Object.keys(new WebServer().parameters)) {
     if (name !== "active") assertStringIncludes(stdout, `--${name}`);
   }
@@ -94,7 +103,7 @@ Deno.test("init writes a callbacks file, never over another, and the program ser
   const text = await Deno.readTextFile(path);
   const second = await run(["init", directory.path], [`--allow-write=${directory.path}`, "--allow-read"]);
   assertEquals(second.code, 1);
-  assertStringIncludes(second.stderr, "left as it is");
+  assertStringIncludes(second.stderr, "was not changed");
   assertEquals(await Deno.readTextFile(path), text);
   await using running = await startProgram(["--callbacks", path], ["--allow-net", `--allow-read=${directory.path}`]);
   assertEquals(await (await fetch(urlOf(running))).text(), "<b>TouchDesigner: </b>webserver1");

@@ -3,24 +3,22 @@
 import { parseArgs } from "node:util";
 import deno from "../../deno.json" with { type: "json" };
 import { WebServer } from "../../server.ts";
-import { isWildcard } from "../engine/address.ts";
-import { flushConsole, print, Throttle } from "../operator/console.ts";
+import { print, reword } from "../operator/console.ts";
 import { nearest } from "../operator/nearest.ts";
 import { defaults, type ParameterChange, type WebServerParameters } from "../operator/parameters.ts";
 import { PARAMETER_NAMES } from "../operator/rules.ts";
 import { decodePassword } from "../files/text_file.ts";
+import { hashPassword, init, printCallbacks } from "./commands.ts";
+import { examples } from "./examples.ts";
+import { COULD_NOT_START, USAGE } from "./exit_codes.ts";
+import { checkCommand, checkTogether } from "./meant.ts";
+import { serve } from "./serve.ts";
+import { UsageError } from "./usage_error.ts";
+import { withFlags } from "./wording.ts";
 
 const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server on one port
 
-  deno run --allow-net mod.ts                           the template, on port 9980
-  deno run --allow-net mod.ts --localaddress 127.0.0.1  for this machine only
-  deno run --allow-write=. mod.ts init [DIRECTORY]      writes webserver1_callbacks.ts
-  deno run --allow-net --allow-read=. mod.ts --callbacks webserver1_callbacks.ts \\
-    --watch --log
-  deno run --allow-net --allow-read=certs mod.ts --secure \\
-    --privatekey certs/key.pem --certificate certs/cert.pem
-  deno run mod.ts hash-password                         for verifyBasic()
-  deno run mod.ts touchdesigner                         prints the Python file of the link
+EXAMPLES
 
   --port NUMBER              9980; 0 is any free port
   --localaddress ADDRESS     to listen on; blank is all interfaces
@@ -36,21 +34,14 @@ const HELP = `The Web Server DAT for Deno: an HTTP, HTTPS and WebSocket server o
   --maxConnections, --maxFormFields NUMBER    WebSockets at once, fields of a form
   --requestTimeout, --idleTimeout, --shutdownTimeout SECONDS
   --body buffer|stream       how a callback gets a request's body
-  --log                      a line for each request
+  --log                      a line for each request and WebSocket
+  --qr                       show a QR code of the address, for phones
   --help, --version
 
-Ctrl-C stops it, and so does closing its terminal. SIGUSR2 restarts it, with callbacks and
-certificate read again.
+Ctrl-C stops it, and so does closing its terminal (SIGHUP), unless nohup or a service runs
+it. SIGUSR2 restarts it, with callbacks and certificate read again. Without a terminal, or
+with deno run --no-prompt, a missing permission is an error instead of a question.
 `;
-
-/** Exit codes: 1 if the server could not start, or lost its port for good; 2 if the command line is wrong. */
-const COULD_NOT_START = 1;
-const USAGE = 2;
-/** Milliseconds that the console has at the end. */
-const FLUSH = 1_000;
-
-/** What is wrong with the command line. */
-class UsageError extends Error {}
 
 /** Parameters that have no flag: a program runs, and others can see its flags. */
 const NO_FLAG: readonly (keyof WebServerParameters)[] = ["active", "password"];
@@ -60,11 +51,10 @@ const FLAG_PARAMETERS = PARAMETER_NAMES.filter((name) => !NO_FLAG.includes(name)
 const OTHERS = {
   "password-file": { type: "string" },
   log: { type: "boolean" },
+  qr: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
-
-const COMMANDS = ["init", "hash-password", "touchdesigner"];
 
 type Values = Record<string, string | boolean | undefined>;
 
@@ -129,94 +119,13 @@ async function parametersOf(values: Values): Promise<ParameterChange> {
   return { ...Object.fromEntries(given), ...(typeof file === "string" && { password: await readPassword(file) }) };
 }
 
-/** Stops the server, and ends the process: a connection that Deno cannot close would keep it. */
-async function end(server: WebServer): Promise<void> {
-  // It has lost its port, and could not get it back.
-  const code = server.parameters.active && server.address === undefined ? COULD_NOT_START : 0;
-  await server.stop().catch(() => {});
-  await flushConsole(FLUSH);
-  Deno.exit(code);
-}
-
-/** What each signal does. A second one that stops has its default effect, which ends the process at once. */
-function heedSignals(server: WebServer): void {
-  const windows = Deno.build.os === "windows";
-  const stopping: Deno.Signal[] = windows ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  const stop = () => {
-    for (const signal of stopping) Deno.removeSignalListener(signal, stop);
-    end(server);
-  };
-  if (!windows) {
-    // Outside of Linux, nohup leaves the terminal as standard input.
-    const files = Deno.build.os === "linux" ? [Deno.stdin, Deno.stdout, Deno.stderr] : [Deno.stdout, Deno.stderr];
-    // Without a terminal, as under nohup, SIGHUP means nothing.
-    if (files.some((file) => file.isTerminal())) stopping.push("SIGHUP");
-    else Deno.addSignalListener("SIGHUP", () => {});
-    // The server reports why it cannot. SIGUSR1 would open Deno's inspector to everybody on this machine.
-    Deno.addSignalListener("SIGUSR2", () => void server.restart().catch(() => {}));
-  }
-  for (const signal of stopping) Deno.addSignalListener(signal, stop);
-}
-
-async function serve(server: WebServer, log: boolean): Promise<void> {
-  const throttle = new Throttle();
-  // An error that nobody catches, in a timer of a callback or in Deno itself, does not end the show.
-  const survive = (event: Event, what: string, error: unknown) => {
-    event.preventDefault();
-    if (throttle.admit(what) !== undefined) print("error", `${server.name}: ${what}`, error);
-  };
-  globalThis.addEventListener("unhandledrejection", (event) => survive(event, "unhandled rejection", event.reason));
-  globalThis.addEventListener("error", (event) => survive(event, "uncaught error", event.error));
-  if (log) {
-    const { logRequests } = await import("./request_log.ts");
-    logRequests(server, (line) => print("log", line));
-  }
-  heedSignals(server);
-  try {
-    await server.start();
-  } catch {
-    // The server has said why.
-    Deno.exitCode = COULD_NOT_START;
-    return;
-  }
-  const { hostname, port, url } = server.address!;
-  print(
-    "log",
-    `${server.name} listens on ${url} (${isWildcard(hostname) ? `all interfaces, port ${port}` : hostname})`,
-  );
-}
-
-async function init(server: WebServer, directory = "."): Promise<void> {
-  const path = await server.exposeCallbacks(directory);
-  print(
-    "log",
-    `${path} is written. Edit it, and run: deno run --allow-net --allow-read=${path} mod.ts --callbacks ${path} --watch`,
-  );
-}
-
-async function hashPassword(): Promise<void> {
-  const { askPassword } = await import("./ask_password.ts");
-  const { hashPassword } = await import("../../auth.ts");
-  print("log", await hashPassword(await askPassword()));
-}
-
-/** Prints the callbacks that go into TouchDesigner. */
-async function printCallbacks(): Promise<void> {
-  const { CALLBACKS } = await import("../touchdesigner/callbacks_py.ts");
-  print("log", CALLBACKS.trimEnd());
-}
-
 async function run(args: string[]): Promise<void> {
   const { values, words: [command, ...words] } = parse(args);
-  if (values.help) return print("log", HELP);
+  if (values.help) return print("log", HELP.replace("EXAMPLES", examples()));
   if (values.version) return print("log", deno.version);
-  if (command !== undefined && !COMMANDS.includes(command)) {
-    const meant = nearest(command, COMMANDS);
-    throw new UsageError(`There is no command "${command}"${meant ? `: did you mean ${meant}?` : ""}`);
-  }
-  if (words.length > (command === "init" ? 1 : 0)) {
-    throw new UsageError(`There is one word too many: "${words.at(-1)}"`);
-  }
+  if (command !== undefined) checkCommand(command);
+  if (words.length > (command === "init" ? 1 : 0)) throw new UsageError(`Unexpected argument: "${words.at(-1)}"`);
+  if (command === undefined) checkTogether(values);
   let server;
   try {
     server = new WebServer(await parametersOf(values));
@@ -226,11 +135,12 @@ async function run(args: string[]): Promise<void> {
   if (command === "init") await init(server, words[0]);
   else if (command === "hash-password") await hashPassword();
   else if (command === "touchdesigner") await printCallbacks();
-  else await serve(server, values.log === true);
+  else await serve(server, { log: values.log === true, qr: values.qr === true });
 }
 
 /** Runs the program; sets the exit code. */
 export async function main(args: string[]): Promise<void> {
+  reword((message) => withFlags(message, FLAG_PARAMETERS));
   try {
     await run(args);
   } catch (error) {

@@ -127,12 +127,13 @@ export class Cooks {
    * Counts an error and hands it to `onError`, or prints it. Never throws.
    *
    * @param name The callback or method that failed
+   * @param told Whether the user gets it in another way, so that it is not printed
    */
-  report(error: unknown, name: string): void {
+  report(error: unknown, name: string, told = false): void {
     this.errors++;
     if (this.has("onError")) {
       this.run("onError", [error, name]);
-    } else {
+    } else if (!told) {
       if (OWN.includes(name) && error instanceof Error) this.#printError(name, printable(error.message));
       else this.#printError(name, `${name} threw`, error);
     }

@@ -17,6 +17,7 @@ import {
   type Saved,
 } from "./files.ts";
 import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
+import { ObservedPromise } from "./observed_promise.ts";
 import { changed, type WebServerParameters } from "./parameters.ts";
 import { refusal } from "./response.ts";
 import { type Operator, Run } from "../engine/run.ts";
@@ -107,7 +108,7 @@ export class Lifecycle {
   /** Turns `active` on or off. A stop waits no longer than `shutdownTimeout` for files that are being read. */
   activate(active: boolean): Promise<void> {
     const patience = active ? undefined : setTimeout(() => this.#interrupt(), this.#parameters.shutdownTimeout * 1000);
-    return this.#transition(active ? "start" : "stop", () => {
+    return this.#requested(active ? "start" : "stop", () => {
       clearTimeout(patience);
       this.#refuseIfServed();
       return this.#apply({ active });
@@ -115,7 +116,7 @@ export class Lifecycle {
   }
 
   restart(): Promise<void> {
-    return this.#transition("restart", async () => {
+    return this.#requested("restart", async () => {
       this.#refuseIfServed();
       const parameters = this.#parameters;
       if (this.#comeback) await this.#retry(parameters);
@@ -126,7 +127,7 @@ export class Lifecycle {
   /** @param change That it is right was checked, or is still to be seen */
   set(change: Promise<Partial<WebServerParameters>>): Promise<void> {
     change.catch(() => {});
-    return this.#transition("set", async () => await this.#apply(await change));
+    return this.#requested("set", async () => await this.#apply(await change));
   }
 
   /** `deno serve` has a listener. */
@@ -156,8 +157,13 @@ export class Lifecycle {
     });
   }
 
-  /** Queues a change of state. Its rejection is handled here, for those who do not await it. */
-  #transition(name: string, step: () => Promise<void>): Promise<void> {
+  /** Queues a change of state that the user asks for. What goes wrong is printed unless the user awaits it, and so is told by its rejection. */
+  #requested(name: string, step: () => Promise<void>): Promise<void> {
+    return ObservedPromise.of((isObserved) => this.#transition(name, step, isObserved));
+  }
+
+  /** Queues a change of state. */
+  #transition(name: string, step: () => Promise<void>, isObserved = () => false): Promise<void> {
     const result = this.#transitions.then(async () => {
       if (this.#pause > 0) await sleep(this.#pause);
       try {
@@ -165,7 +171,8 @@ export class Lifecycle {
         this.#pause = 0;
       } catch (error) {
         this.#pause = Math.min(Math.max(FIRST_PAUSE, this.#pause * 2), LONGEST_PAUSE);
-        this.#cooks.report(error, name);
+        await sleep(0);
+        this.#cooks.report(error, name, isObserved());
         throw error;
       } finally {
         await flushConsole(FLUSH);
