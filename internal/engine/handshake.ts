@@ -2,7 +2,7 @@
 
 import type { ResponseDictionary } from "../../callbacks.ts";
 import { hasItem, isToken, items } from "./header_values.ts";
-import { headersOf, refusal } from "../operator/response.ts";
+import { fieldMeantBy, headersOf, refusal } from "../operator/response.ts";
 
 /** Whether an `Upgrade` header asks for a WebSocket; other protocols are not spoken, and HTTP goes on. */
 export function asksForWebSocket(upgrade: string): boolean {
@@ -54,6 +54,13 @@ const OWN = [
  * @throws {TypeError} If one cannot be sent, or the sub-protocol was not offered
  */
 export function acceptanceHeaders(response: Partial<ResponseDictionary>, { headers: asked }: Request): Headers {
+  for (const key of Object.keys(response)) {
+    const meant = fieldMeantBy(key);
+    // What was meant to refuse must not accept.
+    if (meant !== undefined && meant !== key) {
+      throw new TypeError(`Cannot accept the WebSocket with response.${key}: write response.${meant}`);
+    }
+  }
   const headers = headersOf(response);
   for (const name of OWN) {
     if (headers.has(name)) {

@@ -35,6 +35,7 @@ export class Requests {
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
   #isOver = false;
+  readonly #warn = (kind: string, message: string) => this.#cooks.warn(kind, message);
 
   constructor(cooks: Cooks, parameters: () => WebServerParameters) {
     this.#cooks = cooks;
@@ -149,7 +150,7 @@ export class Requests {
       return refusalOf(request, 404);
     }
     try {
-      return toResponse(result, request, this.sendings);
+      return toResponse(result, request, this.sendings, this.#warn);
     } catch (error) {
       this.#cooks.report(error, "onHTTPRequest");
       return refusalOf(request, 500);

@@ -50,6 +50,7 @@ export class WebSockets {
   #whenEmpty: (() => void) | undefined;
   #checks: ReturnType<typeof setInterval> | undefined;
   #looks = 0;
+  readonly #warn = (kind: string, message: string) => this.#cooks.warn(kind, message);
 
   constructor(cooks: Cooks, parameters: () => WebServerParameters, slots: Slots, sendings: Sendings) {
     this.#cooks = cooks;
@@ -149,7 +150,7 @@ export class WebSockets {
     try {
       const accepted = !(decision instanceof Response) && (decision as ResponseDictionary).statusCode === 101;
       context.clearText?.answered(request, accepted ? 101 : 400);
-      if (!accepted) return toResponse(refusalOf(decision, protocol), request, this.#sendings);
+      if (!accepted) return toResponse(refusalOf(decision, protocol), request, this.#sendings, this.#warn);
       // What is beside an accepted handshake is not sent.
       cancel(decision);
       const headers = acceptanceHeaders(decision as ResponseDictionary, request);

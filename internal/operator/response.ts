@@ -101,12 +101,32 @@ interface Parts {
   fields: HeaderFields | undefined;
 }
 
-function partsOf(dictionary: Partial<ResponseDictionary>): Parts {
+/** Is told what is probably a mistake in an answer; the first argument is the kind of it. */
+export type Warn = (kind: string, message: string) => void;
+
+/** Names that are taken for a field, in lower case; no header has such a name. */
+const MEANT = new Map([
+  ["statuscode", "statusCode"],
+  ["status", "statusCode"],
+  ["statusreason", "statusReason"],
+  ["statustext", "statusReason"],
+  ["body", "data"],
+  ["data", "data"],
+]);
+
+/** The field that a key was meant to be, or undefined if it is a header. */
+export function fieldMeantBy(key: string): string | undefined {
+  return MEANT.get(key.toLowerCase());
+}
+
+function partsOf(dictionary: Partial<ResponseDictionary>, warn: Warn): Parts {
   const parts: Parts = { status: 404, reason: undefined, data: "", contentType: undefined, fields: undefined };
+  let hasStatus = false;
   for (const key in dictionary) {
     const value = dictionary[key];
     switch (key) {
       case "statusCode":
+        hasStatus = true;
         parts.status = value as number;
         break;
       case "statusReason":
@@ -125,10 +145,23 @@ function partsOf(dictionary: Partial<ResponseDictionary>): Parts {
         break;
       default: {
         const name = key.toLowerCase();
-        if (name === "content-type") parts.contentType = value as HeaderValue | undefined;
-        else (parts.fields ??= headerFields())[name] = value as HeaderValue | undefined;
+        if (name === "content-type") {
+          parts.contentType = value as HeaderValue | undefined;
+          break;
+        }
+        const meant = MEANT.get(name);
+        if (meant !== undefined) {
+          warn(`misnamed ${meant}`, `response.${key} is sent as a header: write response.${meant}`);
+        }
+        (parts.fields ??= headerFields())[name] = value as HeaderValue | undefined;
       }
     }
+  }
+  if (!hasStatus) {
+    warn(
+      "no status",
+      "The callback returned an object without statusCode, so the answer is 404. Set statusCode, such as 200",
+    );
   }
   return parts;
 }
@@ -177,8 +210,13 @@ function isBodyless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
-function fromDictionary(dictionary: Partial<ResponseDictionary>, request: Request, sendings: Sendings): Response {
-  const parts = partsOf(dictionary);
+function fromDictionary(
+  dictionary: Partial<ResponseDictionary>,
+  request: Request,
+  sendings: Sendings,
+  warn: Warn,
+): Response {
+  const parts = partsOf(dictionary, warn);
   const { status, reason } = parts;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot answer with statusCode ${Deno.inspect(status)}: it takes an integer from 200 to 599`);
@@ -358,12 +396,13 @@ function streamed(status: number, headers: Headers, stream: ReadableStream, send
  * The Fetch `Response` for what `onHTTPRequest` or `onWebSocketRequest` returned.
  *
  * @param request What it answers
+ * @param warn Is told of a key that was probably meant to be a field, and of a dictionary without a status
  * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
  * @throws {RangeError} If its status cannot be sent
  */
-export function toResponse(answer: unknown, request: Request, sendings: Sendings): Response {
+export function toResponse(answer: unknown, request: Request, sendings: Sendings, warn: Warn): Response {
   try {
-    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, request, sendings);
+    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, request, sendings, warn);
     if (answer instanceof Response) return checked(answer, request, sendings);
   } catch (error) {
     cancel(answer);
