@@ -140,6 +140,9 @@ Deno.test("--log is one line for each request, without query, secrets or control
   const { stdout } = await running.ended();
   const lines = stdout.trim().split("\n").slice(1);
   const expected = [/GET \/a%0Ab 200 OK/, /GET - 200 OK/, /BREW \/pot 200 OK/, /GET \/room 101 Switching Protocols/];
+  // What --log says of WebSockets is in cli_log_test.ts.
+  const sockets = lines.splice(expected.length);
+  assertEquals(sockets.length, 2, stdout);
   assertEquals(lines.length, expected.length, stdout);
   for (const [index, line] of lines.entries()) {
     assertMatch(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z 127\.0\.0\.1:\d+ \S+ \S+ \d{3} [ -~]+ \d+\.\d ms$/);

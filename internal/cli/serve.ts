@@ -43,7 +43,7 @@ export async function serve(server: WebServer, { log, qr }: Show): Promise<void>
     logRequests(server, (line) => print("log", line));
   }
   heedSignals(server, () => {
-    const { dropped } = throttle;
+    const dropped = throttle.takeDropped();
     if (dropped > 0) print("warn", `${server.name}: ${dropped} more of these errors were not printed`);
   });
   try {

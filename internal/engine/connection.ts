@@ -10,6 +10,8 @@ const OPEN_LOOKS = 3;
 const CLOSE_TIMEOUT = 5_000;
 /** RFC 6455, section 7.4.1: a connection that ended without a close. */
 const ABNORMAL = 1006;
+/** The code of a close by Deno itself when a ping was not answered; that of a peer is clean. */
+const GOING_AWAY = 1001;
 /** Codes that may be sent (RFC 6455, section 7.4.1). */
 const POLICY_VIOLATION = 1008;
 const MESSAGE_TOO_BIG = 1009;
@@ -88,6 +90,9 @@ export class Connection implements EventListenerObject {
       case "close": {
         // Where we closed first, our code counts. What was not closed but broke, or fell silent, is not clean.
         const { code, reason, wasClean } = event as CloseEvent;
+        if (code === GOING_AWAY && !wasClean && this.#state === "open") {
+          this.#warn("silent", "answers no ping", "idleTimeout");
+        }
         this.finish(this.#ours ?? { code: wasClean ? code : ABNORMAL, reason });
         return this.#letGo();
       }
@@ -144,6 +149,7 @@ export class Connection implements EventListenerObject {
       this.#closing ??= now;
       if (now - this.#closing >= Math.min(CLOSE_TIMEOUT, idleTimeout || CLOSE_TIMEOUT)) this.finish();
     } else if (this.#state === "open" && this.#outbox.isStuck(now, idleTimeout)) {
+      this.#warn("stuck", "takes nothing of what is sent to it", "idleTimeout");
       this.finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
       // Deno cannot drop it; it lets go when the peer leaves.
       this.#socket.close();
@@ -181,6 +187,7 @@ export class Connection implements EventListenerObject {
     const { maxMessageSize, maxBufferedAmount } = parameters();
     const size = typeof data === "string" ? sizeOf(data, maxMessageSize) : data.byteLength;
     if (size > maxMessageSize) {
+      this.#warn("too big", `sent a message of more than ${maxMessageSize} bytes`, "maxMessageSize");
       return this.close(MESSAGE_TOO_BIG, `Messages are of ${maxMessageSize} bytes at most`);
     }
     const cost = size + MESSAGE_COST;
@@ -225,6 +232,11 @@ export class Connection implements EventListenerObject {
     for (let task = this.#waiting?.shift(); task; task = this.#waiting?.shift()) await task();
     this.#waiting = undefined;
     this.#waitingSize = 0;
+  }
+
+  /** Tells why the client is dropped. */
+  #warn(kind: string, why: string, parameter: keyof WebServerParameters): void {
+    this.#shared.cooks.warn(kind, `${this.client} ${why}, so it is dropped: see parameter "${parameter}"`);
   }
 
   #letGo(): void {

@@ -169,10 +169,13 @@ export class Throttle {
     return dropped;
   }
 
-  /** Messages that were not printed, and of which no later message has told. */
-  get dropped(): number {
+  /** How many messages were not printed, and not told of by a later one; those are told of then. */
+  takeDropped(): number {
     let dropped = 0;
-    for (const kind of this.#kinds.values()) dropped += kind.dropped;
+    for (const kind of this.#kinds.values()) {
+      dropped += kind.dropped;
+      kind.dropped = 0;
+    }
     return dropped;
   }
 

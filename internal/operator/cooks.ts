@@ -26,12 +26,24 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 type Arguments<Name extends keyof Callbacks> = NonNullable<Callbacks[Name]> extends
   (webServer: WebServer, ...rest: infer Rest) => unknown ? Rest : never;
 
+/** Sees each callback that is due, and its arguments, also one that there is not. It must not throw. */
+type Observer = (name: keyof Callbacks, args: readonly unknown[]) => void;
+
+const cooksOf = new WeakMap<WebServer, Cooks>();
+
+/** Has a function see each callback of a server that is due. */
+export function observeCallbacks(webServer: WebServer, observer: Observer): void {
+  cooksOf.get(webServer)!.observer = observer;
+}
+
 /** The cooks of one operator. */
 export class Cooks {
   readonly #webServer: WebServer;
   readonly #throttle = new Throttle();
   /** The callbacks in use. */
   callbacks: Callbacks;
+  /** Undefined unless the program has one. */
+  observer: Observer | undefined;
   /** Callbacks run. */
   total = 0;
   /** Errors since the last start. */
@@ -44,6 +56,7 @@ export class Cooks {
 
   constructor(webServer: WebServer, callbacks: Callbacks) {
     this.#webServer = webServer;
+    cooksOf.set(webServer, this);
     this.callbacks = callbacks;
     this.deadlines = new Deadlines(() => webServer.parameters.requestTimeout);
   }
@@ -52,7 +65,7 @@ export class Cooks {
   reset(): void {
     this.errors = 0;
     this.warnings = 0;
-    this.#throttle.reset();
+    this.forgetPrinted();
   }
 
   has(name: keyof Callbacks): boolean {
@@ -72,6 +85,7 @@ export class Cooks {
    */
   run<Name extends keyof Callbacks>(name: Name, args: Arguments<Name>, progress?: Progress): unknown {
     const { callbacks, clock } = this;
+    if (this.observer !== undefined) this.observer(name, args);
     const start = clock.watched ? performance.now() : undefined;
     try {
       const callback = callbacks[name] as ((webServer: WebServer, ...args: unknown[]) => unknown) | null | undefined;
@@ -157,7 +171,16 @@ export class Cooks {
 
   /** Other code is at work: what is printed of it is new. */
   forgetPrinted(): void {
+    this.tellDropped();
     this.#throttle.reset();
+  }
+
+  /** Prints how many messages were not printed, and are not told of by a later one. */
+  tellDropped(): void {
+    const dropped = this.#throttle.takeDropped();
+    if (dropped > 0) {
+      print("warn", `${this.#webServer.name}: ${dropped} more messages like those above were not printed`);
+    }
   }
 
   #print(level: "warn" | "error", message: string, dropped: number, ...error: [error?: unknown]): void {

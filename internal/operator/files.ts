@@ -24,6 +24,9 @@ export const FILE_PARAMETERS = [
 /** What can be saved anew. */
 export type Saved = "callbacks" | "certificate";
 
+/** Is told of a file that was saved, or with its path, of one that is missing. */
+type OnSaved = (what: Saved, missing?: string) => void;
+
 /** What was in the files. */
 export interface Files {
   readonly callbacks: Callbacks;
@@ -64,7 +67,7 @@ export function isSame(one: Certificate | undefined, other: Certificate | undefi
  * @param saved With `watch`, hears of a file that is written
  * @throws {Error} (rejects) As `loadCallbacks` and `readCertificate` do
  */
-export async function readFiles(parameters: WebServerParameters, saved: (what: Saved) => void): Promise<Files> {
+export async function readFiles(parameters: WebServerParameters, saved: OnSaved): Promise<Files> {
   // From before they are read, so that no change is lost.
   const watcher = parameters.watch ? await watch(parameters, saved) : undefined;
   try {
@@ -77,14 +80,16 @@ export async function readFiles(parameters: WebServerParameters, saved: (what: S
 
 async function watch(
   { callbacks, secure, privatekey, certificate }: WebServerParameters,
-  saved: (what: Saved) => void,
+  saved: OnSaved,
 ): Promise<AsyncDisposable> {
   const { watchFiles } = await import("../files/watch.ts");
   const { callbacksPath } = await import("../files/callbacks_module.ts");
   const script = isModule(callbacks) ? callbacksPath(callbacks) : undefined;
   const pems = secure ? [privatekey, certificate].flatMap((file) => callbacksPath(file) ?? []) : [];
+  const what = (path: string) => path === script ? "callbacks" : "certificate";
   return watchFiles(
     script === undefined ? pems : [...pems, script],
-    (path) => saved(path === script ? "callbacks" : "certificate"),
+    (path) => saved(what(path)),
+    (path) => saved(what(path), path),
   );
 }

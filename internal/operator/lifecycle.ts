@@ -2,7 +2,7 @@
 
 import type { Address } from "../engine/address.ts";
 import { keepFreedMemory } from "../engine/allocator.ts";
-import { flushConsole } from "./console.ts";
+import { flushConsole, print } from "./console.ts";
 import { faultOf } from "../engine/fault.ts";
 import type { Cooks } from "./cooks.ts";
 import { surviveLongTexts } from "../engine/deno.ts";
@@ -42,6 +42,12 @@ const FLUSH = 200;
 /** Milliseconds to wait after a change that failed, at first and at most, so that a callback which tries again leaves others their turn. */
 const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 1_000;
+
+/** What is said of a file that was saved. */
+const IN_USE: Record<Saved, string> = {
+  callbacks: "The saved callbacks are in use",
+  certificate: "The saved certificate is in use",
+};
 
 /** The life of one server. */
 export class Lifecycle {
@@ -212,7 +218,10 @@ export class Lifecycle {
 
   /** Reads the files that parameters name, and uses them; where that fails, they are let go. */
   async #anew(parameters: WebServerParameters, use: (files: Files) => Promise<void>): Promise<void> {
-    const files = await this.#unlessStopped(readFiles(parameters, (what) => this.#saved(what)), letGo);
+    const files = await this.#unlessStopped(
+      readFiles(parameters, (what, missing) => this.#saved(what, missing)),
+      letGo,
+    );
     try {
       await use(files);
     } catch (error) {
@@ -238,7 +247,10 @@ export class Lifecycle {
   }
 
   /** A file that is watched was saved: it is taken if it can be used. */
-  #saved(what: Saved): void {
+  #saved(what: Saved, missing?: string): void {
+    if (missing !== undefined) {
+      return this.#cooks.warn("missing", `"${missing}" is missing: the server goes on with what it has read`);
+    }
     this.#transition(what, async () => {
       const files = this.#files;
       if (!this.#parameters.active || files === undefined) return;
@@ -251,6 +263,7 @@ export class Lifecycle {
         const certificate = await this.#unlessStopped(certificateOf(this.#parameters));
         await this.#exchange(this.#parameters, { ...files, certificate }, false);
       }
+      print("log", `${this.#parameters.name}: ${IN_USE[what]}`);
     });
   }
 
@@ -406,6 +419,7 @@ export class Lifecycle {
     this.#parameters = changed(this.#parameters, { active: false });
     const left = Math.max(LEAST_STOP, time - (performance.now() - start));
     await within(left, Promise.resolve(this.#cooks.run("onServerStop", [])));
+    this.#cooks.tellDropped();
     this.#address = undefined;
     this.#state = "stopped";
   }
