@@ -218,8 +218,8 @@ export interface Callbacks {
   /**
    * Something went wrong. Not in the operator. `callbackName` is the callback that threw or rejected, the method (`"start"`, `"stop"`,
    * `"restart"`, `"set"`) that could not do its work, or the file (`"callbacks"`, `"certificate"`) that was saved and cannot be used.
-   * Called once for each error that `info().errors` counts. While absent, errors go to `console.error`; where it throws itself, both
-   * errors do.
+   * Called once for each error that `info().errors` counts. While absent, errors go to `console.error`, except that of a method whose
+   * promise the program awaits, since the program gets it there; if it throws itself, both errors go there.
    *
    * @example One line for each
    * ```ts

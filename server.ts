@@ -42,7 +42,8 @@ const COLUMNS = ["client", "uri", "opened", "buffered"];
  * The operator. It is an HTTP, HTTPS and WebSocket server, all on one port, whose answers come from callbacks.
  *
  * `start`, `stop`, `restart` and `set` are carried out one after the other, in the order of their calls. Their promises may be
- * left alone, as Python code does: `onError` hears of a failure in any case, and no rejection goes unhandled. A callback
+ * left alone, as Python code does: a failure is reported to `onError`, or else printed, and no rejection goes unhandled. A program that
+ * awaits the promise gets the error there, so it is not printed as well. A callback
  * that awaits one of them waits for itself: a stop ends that wait after `shutdownTimeout`.
  */
 export class WebServer implements AsyncDisposable {

@@ -24,7 +24,7 @@ Deno.test("the program says where it listens in one line, and answers with the t
 
 for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`the program stops cleanly on ${signal}: sockets closed with 1001, exit code 0, nothing printed`, async () => {
-    await using running = await start([program, "--port", "0"]);
+    await using running = await start([program, "--port", "0", "--localaddress", "127.0.0.1"]);
     const socket = await connect(running.line.match(/http:\S+/)![0]);
     const closed = once(socket, "close");
     running.process.kill(signal);

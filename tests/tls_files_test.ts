@@ -142,7 +142,10 @@ tlsTest(
       assertStringIncludes(program.line, "listens on https://");
     }
     await Deno.writeFile(file, new Uint8Array([0x42, 0xfc, 0x68]));
-    const { code, stderr } = await run(["--password-file", file], ["--allow-net", `--allow-read=${files.folder}`]);
+    const { code, stderr } = await run(["--secure", "--password-file", file], [
+      "--allow-net",
+      `--allow-read=${files.folder}`,
+    ]);
     assertEquals(code, 2);
     assertStringIncludes(stderr, "it is not text in UTF-8, or in UTF-16 with a byte order mark");
   },

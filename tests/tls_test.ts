@@ -415,7 +415,7 @@ for (
 }
 
 tlsTest("the flag is quoted for a shell where a path has a space", async (files) => {
-  const flag = /run Deno with (--allow-read="[^"]* [^"]*")$/;
+  const flag = /run Deno with (--allow-read='[^']* [^']*')$/;
   const text = await output(files, []);
   assert(!flag.test(text));
   const source = (await Deno.readTextFile(files.path("program.ts"))).replaceAll("certs/", "my certs/");

@@ -22,7 +22,13 @@ Deno.test("the dictionaries are read and written without casts", async () => {
       const write = () => request["X-A"] = "1";
       // @ts-expect-error: no header is an object
       const nonsense = () => response["X-A"] = { a: 1n };
-      assertEquals([typeof write, typeof nonsense], ["function", "function"]);
+      // @ts-expect-error: the status is statusCode
+      const status = () => response.status = 200;
+      // @ts-expect-error: the status is statusCode
+      const lower = () => response.statuscode = 200;
+      // @ts-expect-error: the body is data
+      const body = () => response.body = "";
+      assertEquals([write, nonsense, status, lower, body].map((use) => typeof use), Array(5).fill("function"));
       return response;
     },
   };

@@ -1,9 +1,12 @@
-/** The request log of the command line: a line for each request, when it is answered. */
+/** The log of the command line: a line for each request when it is answered, and for each WebSocket when it opens and closes. */
 
 import type { WebServer } from "../../server.ts";
 import { clientAddressOf } from "../engine/client.ts";
+import { headerOf } from "../engine/deno.ts";
+import { asksForWebSocket } from "../engine/handshake.ts";
 import { TrustedProxies } from "../engine/proxies.ts";
 import { targetOf } from "../engine/target.ts";
+import { observeCallbacks } from "../operator/cooks.ts";
 import { reasonOf } from "../operator/response.ts";
 
 /** Printable ASCII as it is; anything else, control characters first of all, escaped. */
@@ -20,12 +23,32 @@ function pathOf(request: Request): string {
   }
 }
 
+/** Logs every WebSocket of a server: time, client, path, and of a close its code and reason. */
+function logWebSockets(server: WebServer, write: (line: string) => void): void {
+  const paths = new Map<string, string>();
+  const log = (client: string, what: string) => {
+    write(`${new Date().toISOString()} ${client} WebSocket ${paths.get(client) ?? "-"} ${what}`);
+  };
+  observeCallbacks(server, (name, [client, second, third]) => {
+    if (name === "onWebSocketOpen") {
+      paths.set(client as string, printable(String(second).replace(/\?.*$/s, "")));
+      log(client as string, "opens");
+    } else if (name === "onWebSocketClose") {
+      log(client as string, `closes ${second} ${printable(String(third))}`.trimEnd());
+      paths.delete(client as string);
+    }
+  });
+}
+
 /**
  * Logs every request of a server: time, client, method, uri, status and reason, and the milliseconds to the answer.
+ *
+ * After a refused handshake stands that it was one.
  *
  * @param write Gets each line
  */
 export function logRequests(server: WebServer, write: (line: string) => void): void {
+  logWebSockets(server, write);
   const { fetch } = server;
   server.fetch = (request, info) => {
     const start = performance.now();
@@ -34,10 +57,12 @@ export function logRequests(server: WebServer, write: (line: string) => void): v
     // Before the answer, since an upgraded request is forgotten by the runtime.
     const client = clientAddressOf(request, info, trusted) || "-";
     const asked = `${printable(request.method)} ${printable(pathOf(request))}`;
+    const isHandshake = asksForWebSocket(headerOf(request, "upgrade") ?? "");
     const log = (answer: Response) => {
       const milliseconds = (performance.now() - start).toFixed(1);
       const outcome = `${answer.status} ${printable(reasonOf(answer))}`;
-      write(`${new Date().toISOString()} ${client} ${asked} ${outcome} ${milliseconds} ms`);
+      const refused = isHandshake && answer.status !== 101 ? " (a WebSocket was refused)" : "";
+      write(`${new Date().toISOString()} ${client} ${asked} ${outcome} ${milliseconds} ms${refused}`);
       return answer;
     };
     const answer = fetch(request, info);

@@ -2,7 +2,7 @@
 
 import { MESSAGE_COST } from "./deno.ts";
 import type { Hooks } from "./hooks.ts";
-import type { Settings } from "./limits.ts";
+import type { Limits, Settings } from "./limits.ts";
 import { type Message, Outbox } from "./outbox.ts";
 import { Queue } from "./queue.ts";
 
@@ -95,6 +95,10 @@ export class Connection implements EventListenerObject {
       case "close": {
         // What broke or fell silent is not clean, whatever its code.
         const { code, reason, wasClean } = event as CloseEvent;
+        // Deno's own close: a ping was not answered. The close of a peer is clean.
+        if (code === GOING_AWAY && !wasClean && this.#state.is === "open") {
+          this.#warn("silent", "answers no ping", "idleTimeout");
+        }
         this.#finish({ code: wasClean ? code : ABNORMAL, reason });
         return this.#letGo();
       }
@@ -148,6 +152,7 @@ export class Connection implements EventListenerObject {
         break;
       case "open":
         if (!this.#outbox.isStuck(now, idleTimeout)) break;
+        this.#warn("stuck", "reads nothing of what is sent to it", "idleTimeout");
         this.#finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
         // Deno cannot drop it; it lets go when the peer leaves (W4).
         this.#socket.close();
@@ -185,6 +190,7 @@ export class Connection implements EventListenerObject {
     const { maxMessageSize, maxBufferedAmount } = settings.limits;
     const size = typeof data === "string" ? sizeOf(data, maxMessageSize) : data.byteLength;
     if (size > maxMessageSize) {
+      this.#warn("too big", `sent a message of more than ${maxMessageSize} bytes`, "maxMessageSize");
       return this.close(MESSAGE_TOO_BIG, `Messages are of ${maxMessageSize} bytes at most`);
     }
     const cost = size + MESSAGE_COST;
@@ -219,6 +225,11 @@ export class Connection implements EventListenerObject {
       set.done(this);
       return undefined;
     });
+  }
+
+  /** Tells why the client is dropped. */
+  #warn(kind: string, why: string, limit: keyof Limits): void {
+    this.#shared.hooks.warn(kind, `${this.client} ${why}, so it is dropped: see parameter "${limit}"`);
   }
 
   #letGo(): void {

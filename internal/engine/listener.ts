@@ -1,6 +1,7 @@
 /** A `Deno.serve` on one address, with errors that name the parameter to change. */
 
 import { type Address, canonicalIP, formatAddress, isLoopback, isWildcard } from "./address.ts";
+import { runDenoWith, shellWord } from "./shell.ts";
 import { type Accepting, keepAccepting, wildcards } from "./deno.ts";
 
 /** Where a server listens. */
@@ -119,22 +120,22 @@ function explained(error: unknown, hostname: string, port: number): unknown {
   if (error instanceof Deno.errors.AddrInUse) {
     return new Deno.errors.AddrInUse(
       `Cannot listen on port ${port}: another program uses it. Stop that program, or set parameter "port" ` +
-        `(--port on the command line) to a free one, such as ${port === 65535 ? port - 1 : port + 1}`,
+        `to a free one, such as ${port === 65535 ? port - 1 : port + 1}`,
     );
   }
   if (error instanceof Deno.errors.NotCapable) {
     return new Deno.errors.NotCapable(
-      `Cannot listen on ${where}: run Deno with --allow-net, or with --allow-net=${where}`,
+      `Cannot listen on ${where}: ${runDenoWith("--allow-net")}, or with ${shellWord(`--allow-net=${where}`)}`,
     );
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return new Deno.errors.PermissionDenied(
-      `Cannot listen on port ${port}: the system reserves it. Set parameter "port" (--port on the command line) to 1024 or above`,
+      `Cannot listen on port ${port}: the system reserves it. Set parameter "port" to 1024 or above`,
     );
   }
   const detail = error instanceof Error ? error.message : String(error);
   return new Deno.errors.AddrNotAvailable(
-    `Cannot listen on ${where}: "${hostname}" is no address of this machine (${detail}). Set parameter "localaddress" to ` +
+    `Cannot listen on ${where}: "${hostname}" is not an address of this machine (${detail}). Set parameter "localaddress" to ` +
       `one, or to "" for all interfaces`,
   );
 }

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../../callbacks.ts";
 import { CALLBACK_NAMES, checkCallbacks } from "../operator/callback_names.ts";
+import { runDenoWith } from "../engine/shell.ts";
 import { decodeFile } from "./text_file.ts";
 import { inTime } from "../engine/within.ts";
 
@@ -88,7 +89,7 @@ async function checkFile({ url, shown }: Module): Promise<void> {
   try {
     info = await Deno.stat(url);
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) throw missing(url, cause);
+    if (cause instanceof Deno.errors.NotFound) throw missing(url);
     // To load it tells what else is wrong.
     return;
   }
@@ -119,8 +120,8 @@ async function read({ url, shown }: Module): Promise<string> {
   try {
     return decodeFile(await Deno.readFile(url));
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) throw missing(url, cause);
-    if (cause instanceof Deno.errors.NotCapable) throw needs(`--allow-read=${shown}`, shown, cause);
+    if (cause instanceof Deno.errors.NotFound) throw missing(url);
+    if (cause instanceof Deno.errors.NotCapable) throw needs(`--allow-read=${shown}`, shown);
     throw new Error(`Cannot load callbacks "${shown}": ${(cause as Error).message}`, { cause });
   }
 }
@@ -161,12 +162,12 @@ function pick(module: Exports, shown: string): Callbacks {
   return callbacks as Callbacks;
 }
 
-function missing(url: URL, cause: unknown): Error {
-  return new Deno.errors.NotFound(`Cannot load callbacks: there is no file "${fileURLToPath(url)}"`, { cause });
+function missing(url: URL): Error {
+  return new Deno.errors.NotFound(`Cannot load callbacks: there is no file "${fileURLToPath(url)}"`);
 }
 
-function needs(flag: string, shown: string, cause: unknown): Error {
-  return new Deno.errors.NotCapable(`Cannot load callbacks "${shown}": run Deno with ${flag}`, { cause });
+function needs(flag: string, shown: string): Error {
+  return new Deno.errors.NotCapable(`Cannot load callbacks "${shown}": ${runDenoWith(flag)}`);
 }
 
 /** The first place in user code that a message or a stack names: `file:///show.ts:2:13`. */
@@ -194,13 +195,12 @@ function explained(cause: unknown, { url, shown, loaded }: Module): Error {
     return new Error(`${cannot} it throws ${tidy(thrown)}${from ? ` (${tidy(from)})` : ""}`, { cause });
   }
 
-  if (message.startsWith(`Module not found "${loaded}"`)) return missing(url, cause);
+  if (message.startsWith(`Module not found "${loaded}"`)) return missing(url);
   const [, kind, what] = /^Requires (read|import) access to "(.+)", run again/.exec(message) ?? [];
   if (what !== undefined) {
     return needs(
       kind === "read" ? `--allow-read=${shortPath(pathToFileURL(what))}` : `--allow-import=${what}`,
       shown,
-      cause,
     );
   }
   const [detail] = message.replace(/ at \S+:\d+:\d+$/, "").split("\n") as [string];

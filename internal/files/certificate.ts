@@ -4,6 +4,7 @@ import type { KeyObject, X509Certificate } from "node:crypto";
 import { builtin } from "../engine/deno.ts";
 import type { Certificate } from "../operator/files.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
+import { runDenoWith } from "../engine/shell.ts";
 import { decodeFile } from "./text_file.ts";
 
 type TLSParameters = Pick<WebServerParameters, "privatekey" | "certificate" | "password">;
@@ -40,10 +41,10 @@ function sourceOf(parameter: Source["parameter"], value: string | URL): Source {
   }
 }
 
-/** The flag to run Deno with. */
+/** How to permit what is missing. */
 function permission(sources: Source[]): string {
   const paths = [...new Set(sources.map(({ path }) => path))].join(",");
-  return `--allow-read=${/\s/.test(paths) ? `"${paths}"` : paths}`;
+  return runDenoWith(`--allow-read=${paths}`);
 }
 
 /** The bytes of a file; the sources are all that are wanted. */
@@ -62,7 +63,7 @@ async function read(source: Source, sources: Source[]): Promise<Uint8Array> {
 function unreadable(source: Source, sources: Source[], error: Error): Error {
   const { NotCapable, NotFound, PermissionDenied } = Deno.errors;
   if (error instanceof NotCapable) {
-    return fault(source, `may not be read: run Deno with ${permission(sources)}`, NotCapable);
+    return fault(source, `may not be read: ${permission(sources)}`, NotCapable);
   }
   if (error instanceof NotFound) {
     return fault(source, "is not there; a path starts at the working directory", NotFound);

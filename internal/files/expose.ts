@@ -2,6 +2,7 @@
 
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runDenoWith } from "../engine/shell.ts";
 
 /** The parameters that name the file. */
 export interface CallbacksFile {
@@ -76,13 +77,13 @@ function nameFrom(directory: string, file: URL): string {
 function explained(cause: unknown, path: string): unknown {
   const cannot = `Cannot write the callbacks to "${path}":`;
   if (cause instanceof Deno.errors.AlreadyExists) {
-    return new Deno.errors.AlreadyExists(`${cannot} there is such a file, and it is left as it is`, { cause });
+    return new Deno.errors.AlreadyExists(`${cannot} the file already exists and was not changed`, { cause });
   }
   if (cause instanceof Deno.errors.NotFound) {
-    return new Deno.errors.NotFound(`${cannot} there is no such directory`, { cause });
+    return new Deno.errors.NotFound(`${cannot} the directory does not exist`, { cause });
   }
   if (cause instanceof Deno.errors.NotCapable) {
-    return new Deno.errors.NotCapable(`${cannot} run Deno with --allow-write=${path}`, { cause });
+    return new Deno.errors.NotCapable(`${cannot} ${runDenoWith(`--allow-write=${path}`)}`, { cause });
   }
   return cause;
 }

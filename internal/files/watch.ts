@@ -25,12 +25,17 @@ function signature({ mtime, size, ino, dev }: Deno.FileInfo): Signature {
  *
  * @param paths Files; `--allow-read` of just these is enough
  * @param onChange Gets one of the paths. It must not throw
+ * @param onMissing Gets the path of a file that does not exist any more, or cannot be read, once until it is back. It must not throw
  * @returns To be disposed of: at once nothing is told any more; the promise waits for a look that is under way
  */
-export function watchFiles(paths: readonly string[], onChange: (path: string) => void): AsyncDisposable {
+export function watchFiles(
+  paths: readonly string[],
+  onChange: (path: string) => void,
+  onMissing: (path: string) => void = () => {},
+): AsyncDisposable {
   const files = paths.map((path) => {
     const told = lookNow(path);
-    return { path, told, seen: told };
+    return { path, told, seen: told, missing: false };
   });
   let disposed = false;
   let looking = Promise.resolve();
@@ -41,6 +46,9 @@ export function watchFiles(paths: readonly string[], onChange: (path: string) =>
       if (disposed) return;
       const settled = now === file.seen;
       file.seen = now;
+      const wasMissing = file.missing;
+      file.missing = settled && now === undefined;
+      if (file.missing && !wasMissing) onMissing(file.path);
       if (!settled || now === undefined || now === file.told) continue;
       file.told = now;
       onChange(file.path);

@@ -83,12 +83,20 @@ function textOf(error: unknown): string {
   }
 }
 
+let wording = (line: string) => line;
+
+/** Has every message pass through a function, which may say it in the words of the program that runs. */
+export function reword(words: (message: string) => string): void {
+  wording = words;
+}
+
 /**
  * Prints a line: "log" on standard output, the others on standard error. A program that has replaced the method of `console` gets it instead.
  *
  * @param error Printed behind the line, with its stack
  */
 export function print(level: Level, line: string, ...error: [error?: unknown]): void {
+  if (level !== "log") line = wording(line);
   if (console[level] === own[level]) {
     return (level === "log" ? output : errors).print([line, ...error.map(textOf)].join(" "));
   }
@@ -161,6 +169,16 @@ export class Throttle {
     if (!isNew) state.pause = Math.min(state.pause * 2, LONGEST_PAUSE);
     const { dropped } = state;
     state.dropped = 0;
+    return dropped;
+  }
+
+  /** How many messages were not printed, and not told of by a later one; those are told of then. */
+  takeDropped(): number {
+    let dropped = 0;
+    for (const kind of this.#kinds.values()) {
+      dropped += kind.dropped;
+      kind.dropped = 0;
+    }
     return dropped;
   }
 

@@ -22,6 +22,16 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 type Arguments<Name extends keyof Callbacks> = NonNullable<Callbacks[Name]> extends
   (webServer: WebServer, ...rest: infer Rest) => unknown ? Rest : never;
 
+/** Sees each callback that is due, and its arguments, even if the callback does not exist. It must not throw. */
+type Observer = (name: keyof Callbacks, args: readonly unknown[]) => void;
+
+const cooksOf = new WeakMap<WebServer, Cooks>();
+
+/** Has a function see each callback of a server that is due. */
+export function observeCallbacks(webServer: WebServer, observer: Observer): void {
+  cooksOf.get(webServer)!.observer = observer;
+}
+
 /** The cooks of one operator. */
 export class Cooks {
   readonly #webServer: WebServer;
@@ -29,6 +39,8 @@ export class Cooks {
   readonly #throttle = new Throttle();
   /** The callbacks in use. */
   callbacks: Callbacks;
+  /** Undefined unless the program has one. */
+  observer: Observer | undefined;
   /** Callbacks run. */
   total = 0;
   /** Errors since the last start. */
@@ -41,6 +53,7 @@ export class Cooks {
 
   constructor(webServer: WebServer, live: LiveParameters, callbacks: Callbacks) {
     this.#webServer = webServer;
+    cooksOf.set(webServer, this);
     this.#live = live;
     this.callbacks = callbacks;
     this.deadlines = new Deadlines(() => live.current.requestTimeout);
@@ -50,7 +63,7 @@ export class Cooks {
   reset(): void {
     this.errors = 0;
     this.warnings = 0;
-    this.#throttle.reset();
+    this.forgetPrinted();
   }
 
   has(name: keyof Callbacks): boolean {
@@ -70,6 +83,7 @@ export class Cooks {
    */
   run<Name extends keyof Callbacks>(name: Name, args: Arguments<Name>, progress?: Progress): unknown {
     const { callbacks, clock } = this;
+    if (this.observer !== undefined) this.observer(name, args);
     const start = clock.watched ? performance.now() : undefined;
     try {
       const callback = callbacks[name] as ((webServer: WebServer, ...args: unknown[]) => unknown) | null | undefined;
@@ -125,12 +139,13 @@ export class Cooks {
    * Counts an error and hands it to `onError`, or prints it. Never throws.
    *
    * @param name The callback or method that failed
+   * @param isTold Whether the program gets the error in another way, so that it is not printed
    */
-  report(error: unknown, name: string): void {
+  report(error: unknown, name: string, isTold = false): void {
     this.errors++;
     if (this.has("onError")) {
       this.run("onError", [error, name]);
-    } else {
+    } else if (!isTold) {
       if (OWN.includes(name) && error instanceof Error) this.#printError(name, printable(error.message));
       else this.#printError(name, `${name} threw`, error);
     }
@@ -154,7 +169,16 @@ export class Cooks {
 
   /** Other code is at work: what is printed of it is new. */
   forgetPrinted(): void {
+    this.tellDropped();
     this.#throttle.reset();
+  }
+
+  /** Prints how many messages were not printed, unless a later one has told that. */
+  tellDropped(): void {
+    const dropped = this.#throttle.takeDropped();
+    if (dropped > 0) {
+      print("warn", `${this.#live.current.name}: ${dropped} more messages like those above were not printed`);
+    }
   }
 
   #print(level: "warn" | "error", message: string, dropped: number, ...error: [error?: unknown]): void {

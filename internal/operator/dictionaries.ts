@@ -119,6 +119,14 @@ export interface ResponseDictionary {
   data: ResponseData;
   /** More headers: another way to set them, for those who look for it. */
   headers?: Headers | Readonly<Record<string, HeaderValue | undefined>>;
+  /** Not a field: it is `statusCode`. */
+  status?: never;
+  /** Not a field: it is `statusCode`. */
+  statuscode?: never;
+  /** Not a field: it is `statusReason`. */
+  statusText?: never;
+  /** Not a field: it is `data`. */
+  body?: never;
   /** Any other key is a header. */
   [header: string]:
     | HeaderValue

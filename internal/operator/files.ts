@@ -22,6 +22,9 @@ export interface Certificate {
   readonly warnings: string[];
 }
 
+/** Called with a file that was saved or, with its path, one that is missing. */
+type OnSaved = (what: Saved, missing?: string) => void;
+
 /** The contents of the files. */
 export interface Files {
   readonly callbacks: Callbacks;
@@ -59,10 +62,10 @@ export function isSame(one: Certificate | undefined, other: Certificate | undefi
 /**
  * Loads and checks the files that the parameters name.
  *
- * @param saved Called with each file that is saved, if `watch` is on
+ * @param saved Called with each file that is saved or goes missing, if `watch` is on
  * @throws {Error} (rejects) As `loadCallbacks` and `readCertificate` do
  */
-export async function readFiles(parameters: WebServerParameters, saved: (what: Saved) => void): Promise<Files> {
+export async function readFiles(parameters: WebServerParameters, saved: OnSaved): Promise<Files> {
   // Watch before reading, so that no change is missed.
   const watcher = parameters.watch ? await watch(parameters, saved) : undefined;
   try {
@@ -80,14 +83,16 @@ export async function release(files: Files | undefined): Promise<void> {
 
 async function watch(
   { callbacks, secure, privatekey, certificate }: WebServerParameters,
-  saved: (what: Saved) => void,
+  saved: OnSaved,
 ): Promise<AsyncDisposable> {
   const { watchFiles } = await import("../files/watch.ts");
   const { callbacksPath } = await import("../files/callbacks_module.ts");
   const script = isModule(callbacks) ? callbacksPath(callbacks) : undefined;
   const pems = secure ? [privatekey, certificate].flatMap((file) => callbacksPath(file) ?? []) : [];
+  const what = (path: string) => path === script ? "callbacks" : "certificate";
   return watchFiles(
     script === undefined ? pems : [...pems, script],
-    (path) => saved(path === script ? "callbacks" : "certificate"),
+    (path) => saved(what(path)),
+    (path) => saved(what(path), path),
   );
 }

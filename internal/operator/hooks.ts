@@ -9,7 +9,7 @@ import type { Cooks } from "./cooks.ts";
 import type { ResponseDictionary } from "./dictionaries.ts";
 import { isDictionary } from "./header_fields.ts";
 import { requestDictionary } from "./request.ts";
-import { cancel, headersOf, responseDictionary, toResponse } from "./response.ts";
+import { cancel, checkNames, headersOf, responseDictionary, toResponse } from "./response.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
 /** The reason phrase of 101. */
@@ -18,6 +18,7 @@ const SWITCHING = "Switching Protocols";
 /** The hooks that run an operator's callbacks. */
 export class CallbackHooks implements Hooks {
   readonly #cooks: Cooks;
+  readonly #warn = (kind: string, message: string) => this.warn(kind, message);
 
   constructor(cooks: Cooks) {
     this.#cooks = cooks;
@@ -76,7 +77,7 @@ export class CallbackHooks implements Hooks {
       return refusalOf(exchange.request, 404);
     }
     try {
-      return toResponse(result, exchange);
+      return toResponse(result, exchange, this.#warn);
     } catch (error) {
       this.report(error, "request");
       return new Failure(500);
@@ -87,9 +88,10 @@ export class CallbackHooks implements Hooks {
     if (decision instanceof Failure) return decision;
     try {
       const isAccepted = !(decision instanceof Response) && (decision as ResponseDictionary).statusCode === 101;
-      if (!isAccepted) return toResponse(refusalFrom(decision, protocol), exchange);
+      if (!isAccepted) return toResponse(refusalFrom(decision, protocol), exchange, this.#warn);
       // An accepted handshake has no body.
       cancel(decision);
+      checkNames(decision as ResponseDictionary);
       const headers = headersOf(decision as ResponseDictionary);
       checkAcceptance(headers, exchange.request);
       // Another dictionary does not say anything of the sub-protocol that was filled in.

@@ -10,10 +10,12 @@ import { Run } from "../engine/run.ts";
 import { Stalled } from "../engine/sending.ts";
 import { within } from "../engine/within.ts";
 import { keepTrying, lostPort } from "./comeback.ts";
+import { print } from "./console.ts";
 import type { Cooks } from "./cooks.ts";
 import { certificateOf, type Files, isModule, isSame, readCallbacks, readFiles, release, type Saved } from "./files.ts";
 import { CallbackHooks } from "./hooks.ts";
 import type { LiveParameters } from "./live_parameters.ts";
+import { ObservedPromise } from "./observed_promise.ts";
 import { changed, differing } from "./parameter_change.ts";
 import type { WebServerParameters } from "./parameters.ts";
 import { Patience } from "./patience.ts";
@@ -74,6 +76,12 @@ interface Moved {
   readonly to: Address;
 }
 
+/** What is said of a file that was saved. */
+const IN_USE: Record<Saved, string> = {
+  callbacks: "The saved callbacks are in use",
+  certificate: "The saved certificate is in use",
+};
+
 /** Milliseconds that `onServerStop` has at least. */
 const LEAST_STOP = 500;
 
@@ -94,7 +102,7 @@ export class Lifecycle {
     this.#cooks = cooks;
     this.#live = live;
     this.#handler = handler;
-    this.#transitions = new Transitions((error, name) => cooks.report(error, name));
+    this.#transitions = new Transitions((error, name, isTold) => cooks.report(error, name, isTold));
     this.#engine = {
       hooks: new CallbackHooks(cooks),
       settings: live,
@@ -140,7 +148,7 @@ export class Lifecycle {
   /** Turns `active` on or off. A stop waits no longer than `shutdownTimeout` for files that are being read. */
   activate(active: boolean): Promise<void> {
     const patience = active ? undefined : this.#patience.limit(this.#live.current.shutdownTimeout * 1000);
-    return this.#transitions.add(active ? "start" : "stop", async () => {
+    return this.#requested(active ? "start" : "stop", async () => {
       patience?.[Symbol.dispose]();
       this.#refuseIfServed();
       await this.#change({ active });
@@ -148,7 +156,7 @@ export class Lifecycle {
   }
 
   restart(): Promise<void> {
-    return this.#transitions.add("restart", async () => {
+    return this.#requested("restart", async () => {
       this.#refuseIfServed();
       if (this.#live.current.active) await this.#change({}, { relisten: true });
     });
@@ -157,7 +165,12 @@ export class Lifecycle {
   /** @param change Rejects if it is not a valid change */
   set(change: Promise<Partial<WebServerParameters>>): Promise<void> {
     change.catch(() => {});
-    return this.#transitions.add("set", async () => await this.#change(await change));
+    return this.#requested("set", async () => await this.#change(await change));
+  }
+
+  /** Queues a change that the program asks for. A failure is printed only if the program does not wait for the promise, which rejects. */
+  #requested(name: string, change: () => Promise<void>): Promise<void> {
+    return ObservedPromise.of((isObserved) => this.#transitions.add(name, change, isObserved));
   }
 
   /**
@@ -268,7 +281,10 @@ export class Lifecycle {
   }
 
   #read(parameters: WebServerParameters = this.#live.current): Promise<Files> {
-    return readFiles(parameters, (what) => this.#reload(what));
+    return readFiles(parameters, (what, missing) => {
+      if (missing === undefined) return this.#reload(what);
+      this.#cooks.warn("missing", `"${missing}" is missing: the server goes on with what it has read`);
+    });
   }
 
   /** Takes over a watched file that was saved, if it can be used. */
@@ -281,6 +297,7 @@ export class Lifecycle {
         ? async () => ({ ...files, callbacks: await readCallbacks(parameters) })
         : async () => ({ ...files, certificate: await certificateOf(parameters) });
       await this.#change({}, { read });
+      print("log", `${parameters.name}: ${IN_USE[what]}`);
     });
   }
 
@@ -367,6 +384,7 @@ export class Lifecycle {
       this.#live.current = changed(this.#live.current, { active: false });
       const left = Math.max(LEAST_STOP, time - (performance.now() - start));
       await within(left, Promise.resolve(this.#cooks.run("onServerStop", [])));
+      this.#cooks.tellDropped();
     }
     if (state.is !== "stopped") this.#state = { is: "stopped", fresh: false };
   }

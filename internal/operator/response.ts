@@ -48,12 +48,41 @@ interface Parts {
   fields: HeaderFields | undefined;
 }
 
-function partsOf(dictionary: Partial<ResponseDictionary>): Parts {
+/** Called with what is probably a mistake in an answer, and the kind of it. */
+export type Warn = (kind: string, message: string) => void;
+
+/** Names that are mistaken for fields, in lower case. No header has such a name. */
+const MEANT = new Map([
+  ["statuscode", "statusCode"],
+  ["status", "statusCode"],
+  ["statusreason", "statusReason"],
+  ["statustext", "statusReason"],
+  ["body", "data"],
+  ["data", "data"],
+]);
+
+/**
+ * Refuses a dictionary that accepts a WebSocket, but has a field under a wrong name: it may have been meant to refuse.
+ *
+ * @throws {TypeError} If there is one
+ */
+export function checkNames(dictionary: Partial<ResponseDictionary>): void {
+  for (const key of Object.keys(dictionary)) {
+    const meant = MEANT.get(key.toLowerCase());
+    if (meant !== undefined && meant !== key) {
+      throw new TypeError(`Cannot accept the WebSocket with response.${key}: write response.${meant}`);
+    }
+  }
+}
+
+function partsOf(dictionary: Partial<ResponseDictionary>, warn: Warn): Parts {
   const parts: Parts = { status: 404, reason: undefined, data: "", contentType: undefined, fields: undefined };
+  let hasStatus = false;
   for (const key in dictionary) {
     const value = dictionary[key];
     switch (key) {
       case "statusCode":
+        hasStatus = true;
         parts.status = value as number;
         break;
       case "statusReason":
@@ -72,10 +101,23 @@ function partsOf(dictionary: Partial<ResponseDictionary>): Parts {
         break;
       default: {
         const name = key.toLowerCase();
-        if (name === "content-type") parts.contentType = value as HeaderValue | undefined;
-        else (parts.fields ??= headerFields())[name] = value as HeaderValue | undefined;
+        if (name === "content-type") {
+          parts.contentType = value as HeaderValue | undefined;
+          break;
+        }
+        const meant = MEANT.get(name);
+        if (meant !== undefined) {
+          warn(`misnamed ${meant}`, `response.${key} is sent as a header: write response.${meant}`);
+        }
+        (parts.fields ??= headerFields())[name] = value as HeaderValue | undefined;
       }
     }
+  }
+  if (!hasStatus) {
+    warn(
+      "no status",
+      "The callback returned an object without statusCode, so the answer is 404. Set statusCode, such as 200",
+    );
   }
   return parts;
 }
@@ -92,8 +134,8 @@ function headersFor({ contentType, fields, data }: Parts): HeadersInit | undefin
   return contentType === undefined ? own : { "content-type": valueOf("content-type", contentType) };
 }
 
-function fromDictionary(dictionary: Partial<ResponseDictionary>, { request, context }: Exchange): Response {
-  const parts = partsOf(dictionary);
+function fromDictionary(dictionary: Partial<ResponseDictionary>, { request, context }: Exchange, warn: Warn): Response {
+  const parts = partsOf(dictionary, warn);
   const { status, reason } = parts;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Cannot answer with statusCode ${Deno.inspect(status)}: it takes an integer from 200 to 599`);
@@ -147,12 +189,13 @@ export function cancel(answer: unknown): void {
 /**
  * The Fetch `Response` for what `onHTTPRequest` or `onWebSocketRequest` returned.
  *
+ * @param warn Called with a key that was probably meant to be a field, and if there is no status
  * @throws {TypeError} If it is neither a response dictionary nor a `Response`, or has a header or data that cannot be sent
  * @throws {RangeError} If its status cannot be sent
  */
-export function toResponse(answer: unknown, exchange: Exchange): Response {
+export function toResponse(answer: unknown, exchange: Exchange, warn: Warn): Response {
   try {
-    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, exchange);
+    if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, exchange, warn);
     if (answer instanceof Response) return answerFrom(answer, exchange.request, exchange.context.sendings);
   } catch (error) {
     cancel(answer);

@@ -14,20 +14,20 @@ const FREE = 20;
 
 /** A queue of changes. */
 export class Transitions {
-  readonly #report: (error: unknown, name: string) => void;
+  readonly #report: (error: unknown, name: string, isTold: boolean) => void;
   #last: Promise<unknown> = Promise.resolve();
   /** When the past failures would have ended, had they come at the pace. */
   #paced = 0;
   /** When the next change may start. */
   #resume = 0;
 
-  /** @param report Called with the error and the name of each change that fails */
-  constructor(report: (error: unknown, name: string) => void) {
+  /** @param report Called with the error and the name of each change that fails, and whether somebody waits for it */
+  constructor(report: (error: unknown, name: string, isTold: boolean) => void) {
     this.#report = report;
   }
 
   /** Queues a change. Its rejection is handled here too, so that callers need not await it. */
-  add(name: string, change: () => Promise<void>): Promise<void> {
+  add(name: string, change: () => Promise<void>, isObserved = () => false): Promise<void> {
     return this.addQuietly(async () => {
       const pause = this.#resume - performance.now();
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
@@ -35,7 +35,9 @@ export class Transitions {
         await change();
       } catch (error) {
         this.#pause();
-        this.#report(error, name);
+        // An `await` of the promise comes a turn later than the call.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        this.#report(error, name, isObserved());
         throw error;
       } finally {
         await flushConsole(FLUSH);

@@ -1,0 +1,44 @@
+/** What was meant by words that the command line does not know, and flags that have no effect alone. */
+
+import { canonicalIP } from "../engine/address.ts";
+import { shellWord } from "../engine/shell.ts";
+import { nearest } from "../operator/nearest.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** The commands. */
+export const COMMANDS: readonly string[] = ["init", "hash-password", "touchdesigner"];
+
+/** What was probably meant by a word that is not a command. */
+export function meantBy(word: string): string | undefined {
+  const command = nearest(word, COMMANDS);
+  if (command !== undefined) return command;
+  if (/^\d{1,5}$/.test(word)) return `--port ${word}`;
+  if (canonicalIP(word) !== undefined || word === "localhost") return `--localaddress ${word}`;
+  if (/\.(?:[cm]?[jt]sx?|dat|txt)$/i.test(word) || /^(?:file|https?):/.test(word)) {
+    return `--callbacks ${shellWord(word)}`;
+  }
+  return undefined;
+}
+
+/** Checks a word in the place of a command. */
+export function checkCommand(word: string): void {
+  if (COMMANDS.includes(word)) return;
+  const meant = meantBy(word);
+  throw new UsageError(
+    `There is no command ${JSON.stringify(word)}${meant === undefined ? "" : `: did you mean ${meant}?`}`,
+  );
+}
+
+/** Checks that a flag which takes another one has it. */
+export function checkTogether(values: Readonly<Record<string, string | boolean | undefined>>): void {
+  if (!values.secure) {
+    for (const name of ["privatekey", "certificate", "password-file"]) {
+      if (values[name] !== undefined) throw new UsageError(`--${name} has no effect without --secure: add --secure`);
+    }
+  }
+  const { callbacks = "" } = values;
+  const isRemote = /^(?!file:)[a-z][a-z\d+.-]+:/i.test(String(callbacks));
+  if (values.watch && !values.secure && (callbacks === "" || isRemote)) {
+    throw new UsageError("--watch has no file to watch: add --callbacks FILE, or --secure with a certificate");
+  }
+}

@@ -1,0 +1,2 @@
+/** Something is wrong with the command line. */
+export class UsageError extends Error {}
