@@ -1,6 +1,7 @@
 /** Comparing what two echo servers make of WebSocket frames. */
 
-import { CLOSE, PONG, RawWebSocket } from "../tests/raw_websocket.ts";
+import { CLOSE, PONG } from "../tests/support/frame.ts";
+import { RawWebSocket } from "../tests/support/raw_websocket.ts";
 import { WebServer } from "../mod.ts";
 import { bytesOf, escaped, number, textOf } from "./bytes.ts";
 import { type Case, compareCases, type Comparison, type Report } from "./comparing.ts";

@@ -15,6 +15,7 @@ import {
 } from "../conformance/http2.ts";
 import { answerTo, deferred, looking, raw, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 const MiB = 1 << 20;
 const encoder = new TextEncoder();
@@ -62,8 +63,8 @@ async function post(url: string, body: BodyInit): Promise<[number, string]> {
 
 /** Runs curl; what it printed, and its exit code. */
 async function curl(...args: string[]): Promise<{ code: number; text: string }> {
-  const { code, stdout } = await new Deno.Command("curl", { args: ["--silent", "--max-time", "20", ...args] }).output();
-  return { code, text: new TextDecoder().decode(stdout) };
+  const { code, stdout } = await output("curl", ["--silent", "--max-time", "20", ...args]);
+  return { code, text: stdout };
 }
 
 for (const body of ["buffer", "stream"] as const) {

@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 import { loadCallbacks } from "../internal/callbacks_module.ts";
 import { template, WebServer, type WebServerParameters } from "../mod.ts";
 import { connect, disconnect, once, printed } from "./helpers.ts";
-
-const config = `${import.meta.dirname}/../deno.json`;
+import { denoOutput } from "./support/deno.ts";
+import { output } from "./support/program.ts";
 
 /** A folder of its own for a test, and files in it. */
 class Folder implements AsyncDisposable {
@@ -240,14 +240,8 @@ Deno.test("callbacks that do not finish to load are given up, so that the server
 /** Runs a program beside the callbacks, in their folder, with just these permissions; returns what it prints. */
 async function program(folder: Folder, text: string, permissions: string[]): Promise<string> {
   await folder.write("program.ts", `import { WebServer } from "@webserver-dat/server";\n${text}`);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--no-lock", "--config", config, ...permissions, "program.ts"],
-    cwd: folder.path,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return decoder.decode(stdout) + decoder.decode(stderr);
+  const { stdout, stderr } = await denoOutput("run", [...permissions, "program.ts"], { cwd: folder.path });
+  return stdout + stderr;
 }
 
 Deno.test("callbacks are loaded over http:, by the content type that they are sent with", async () => {
@@ -524,9 +518,8 @@ Deno.test("the file for an editor passes `deno check` by the command in it, also
   const [settings, name] = /^.* by: deno check --config "([^"]+)" (\S+)$/m.exec(text)!.slice(1) as [string, string];
   const check = async (...names: string[]) => {
     const args = ["check", "--quiet", "--no-lock", "--config", settings, ...names];
-    const env = { NO_COLOR: "1" };
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, env, cwd: folder.path }).output();
-    return { code, errors: new TextDecoder().decode(stderr) };
+    const { code, stderr } = await output(Deno.execPath(), args, { cwd: folder.path });
+    return { code, errors: stderr };
   };
   const [active, commented] = text.split("// Two more, which the operator does not have:\n//\n") as [string, string];
   await folder.write("all.ts", active + commented.replaceAll(/^\/\/ ?/gm, ""));

@@ -5,6 +5,8 @@ import WS from "npm:ws@8.23.0";
 import type { Callbacks } from "../mod.ts";
 import { pageTest } from "./examples/browser.ts";
 import { deferred, running } from "./helpers.ts";
+import { type Need, testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 /** A server that picks a sub-protocol, greets, echoes, and records closes. */
 function greeting(): { callbacks: Callbacks; closed: Promise<[code: number, reason: string]> } {
@@ -85,8 +87,10 @@ Deno.test("npm ws: sub-protocol, text, bytes, ping, close with code and reason",
 
 /** Debian's Python, which has Debian's package python3-websockets. */
 const PYTHON = "/usr/bin/python3";
-const hasWebsockets = await new Deno.Command(PYTHON, { args: ["-c", "import websockets"], stderr: "null" }).output()
-  .then(({ success }) => success, () => false);
+const WEBSOCKETS: Need = {
+  name: "python3-websockets",
+  isThere: await output(PYTHON, ["-c", "import websockets"]).then(({ code }) => code === 0, () => false),
+};
 
 const SCRIPT = `
 import asyncio, sys, websockets
@@ -102,20 +106,18 @@ async def main():
 asyncio.run(main())
 `;
 
-Deno.test({
-  name: `Python's websockets: sub-protocol, text, bytes, fragments, ping, close${
-    hasWebsockets ? "" : " (skipped: needs python3-websockets)"
-  }`,
-  ignore: !hasWebsockets,
-  async fn() {
+testWith(
+  [WEBSOCKETS],
+  "Python's websockets agrees on a sub-protocol, exchanges text, bytes, fragments and a ping, and closes with a code",
+  async () => {
     const { callbacks, closed } = greeting();
     await using subject = await running(callbacks);
     const args = ["-c", SCRIPT, subject.url.replace("http", "ws") + "room"];
-    const { stdout, stderr } = await new Deno.Command(PYTHON, { args }).output();
+    const { stdout, stderr } = await output(PYTHON, args);
     assertEquals(
-      [new TextDecoder().decode(stdout).trim(), new TextDecoder().decode(stderr)],
+      [stdout.trim(), stderr],
       ["['panel.v2', 'hello /room', True, True, True, True, True] 4000", ""],
     );
     assertEquals(await closed, [4000, "bye"]);
   },
-});
+);

@@ -5,6 +5,7 @@ import { type Callbacks, WebServer } from "../mod.ts";
 import { connect, deferred, disconnect, printed } from "./helpers.ts";
 import { startProgram, startSource } from "./program.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 /** A server of which another program takes the port as soon as it is free, once. */
 class Robbed implements AsyncDisposable {
@@ -164,9 +165,9 @@ Deno.test("the program that lost its port goes on trying, and ends on SIGTERM wi
   );
   try {
     await using running = await startProgram(["--callbacks", path], ["--allow-net", `--allow-read=${path}`]);
-    running.process.kill("SIGUSR2");
+    running.kill("SIGUSR2");
     await running.printed("failed restart Cannot listen on port");
-    running.process.kill("SIGTERM");
+    running.kill("SIGTERM");
     const { code, stdout } = await running.ended();
     assertEquals(code, 1);
     assertMatch(stdout, /tries to listen again; stop\(\) ends that/);
@@ -191,8 +192,7 @@ testWith(
         const { error } = console;
         console.error = (...values) => (error(...values), errors.push(String(values[0])), told.resolve());
         await Deno.remove(path);
-        const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
-        assert(success);
+        assertEquals((await output("mkfifo", [path])).code, 0);
         await told.promise;
         assertEquals(await (await fetch(server.address!.url)).text(), "one");
         const error2 = await assertRejects(() => server.restart(), TypeError);
@@ -216,9 +216,7 @@ testWith(
   async () => {
     const directory = await Deno.makeTempDir();
     try {
-      const { success } = await new Deno.Command("mkfifo", { args: [`${directory}/pipe.ts`, `${directory}/key.pem`] })
-        .output();
-      assert(success);
+      assertEquals((await output("mkfifo", [`${directory}/pipe.ts`, `${directory}/key.pem`])).code, 0);
       await using program = await startSource(
         `
       const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: { onError() {} } });

@@ -4,7 +4,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Callbacks, WebServerParameters } from "../mod.ts";
 import { connect, deferred, disconnect, once, running, type Subject } from "./helpers.ts";
 import { testWith } from "./programs.ts";
-import { BINARY, CLOSE, CONTINUATION, HANDSHAKE, PING, PONG, RawWebSocket, reset, TEXT } from "./raw_websocket.ts";
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from "./support/frame.ts";
+import { handshakeRequest } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
+import { reset } from "./support/reset.ts";
+import { Program } from "./support/program.ts";
 
 /** A server that echoes, and records what it was told: `open`, messages, and closes with code and reason. */
 async function echoing(
@@ -331,33 +335,25 @@ testWith(
     });
     // From one port twice: reset while a callback works, then opened again, and told so before the callback has settled.
     const script = `import socket,struct
-head="Host: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n"
-def connect(uri,port):
+def connect(request,port):
   s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind(("127.0.0.1",port)); s.connect(("127.0.0.1",${subject.port}))
-  s.sendall(("GET "+uri+" HTTP/1.1\\r\\n"+head).encode()); s.recv(4096)
+  s.sendall(request.encode()); s.recv(4096)
   return s
-first=connect("/1",0); port=first.getsockname()[1]
+first=connect(${JSON.stringify(handshakeRequest("/1"))},0); port=first.getsockname()[1]
 first.sendall(bytes([0x81,0x82,0,0,0,0])+b"hi")
 input()
 first.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,struct.pack("ii",1,0)); first.close()
-second=connect("/2",port); print("open",flush=True)
+second=connect(${JSON.stringify(handshakeRequest("/2"))},port); print("open",flush=True)
 input(); second.close()
 `;
-    const process = new Deno.Command("python3", { args: ["-c", script], stdin: "piped", stdout: "piped" }).spawn();
-    const reader = process.stdout.getReader();
-    const orders = process.stdin.getWriter();
-    const go = () => orders.write(new TextEncoder().encode("\n"));
+    await using client = new Program("python3", ["-c", script]);
     await working.promise;
-    await go();
-    await reader.read();
+    await client.ask("");
     assertEquals(log, ["open /1"]);
     gate.resolve();
-    await go();
+    await client.write("");
     await both.promise;
     assertEquals(log, ["open /1", "close", "open /2", "close"]);
-    await orders.close();
-    await reader.cancel();
-    await process.status;
   },
 );
 
@@ -369,9 +365,7 @@ Deno.test("idleTimeout: a client that reads a large message slowly is kept until
     onWebSocketClose: (_webServer, _client, code) => closed.push(code),
   }, { idleTimeout: 1, maxBufferedAmount: size });
   using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
-  await connection.write(
-    new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")),
-  );
+  await connection.write(new TextEncoder().encode(handshakeRequest()));
   const buffer = new Uint8Array(size / 6);
   for (let read = 0; read < size;) {
     // The socket tells of no progress meanwhile.

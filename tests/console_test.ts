@@ -3,10 +3,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { WebServer } from "../mod.ts";
 import { connect, disconnect, printed, rawRequest, running } from "./helpers.ts";
-import { program } from "./program.ts";
-import { testWith } from "./programs.ts";
-
-const CONFIG = `${import.meta.dirname}/../deno.json`;
+import { LINUX, testWith } from "./programs.ts";
+import { CONFIG, PACKAGE } from "./support/deno.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
 
 /** The callbacks of the program: errors of every kind, on demand. It says by which port it can be reached at the one given. */
 const callbacks = (port: number) => `
@@ -58,7 +57,7 @@ async function startBy(redirection: string, ...args: string[]): Promise<Running>
   using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const path = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(path, callbacks(listener.addr.port));
-  const deno = [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-read", "--config", CONFIG, program];
+  const deno = [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-read", "--config", CONFIG, PACKAGE];
   const server = ["--port", "0", "--localaddress", "127.0.0.1", "--callbacks", path, "--log", ...args];
   const process = new Deno.Command("sh", {
     args: ["-c", `exec "$0" "$@" ${redirection}`, ...deno, ...server],
@@ -119,57 +118,55 @@ async function exercise(port: number, requests: number): Promise<void> {
 /** More than a pipe and what waits for it take, where each is a line of the log. */
 const MANY = 1000;
 
-if (Deno.build.os === "linux") {
-  const OUTPUTS: [what: string, redirection: string, requests: number][] = [
-    ["a full disk as standard output", ">/dev/full", 50],
-    ["a full disk as standard error", "2>/dev/full", 50],
-    ["full disks as both outputs", ">/dev/full 2>&1", 50],
-    ["a closed standard output", ">&-", 50],
-    ["a closed standard error", "2>&-", 50],
-    ["both outputs closed", ">&- 2>&-", 50],
-    ["all three standard files closed", "<&- >&- 2>&-", 50],
-    ["pipes that nobody reads", "", MANY],
-    ["one pipe that nobody reads for both outputs", "2>&1", MANY],
-    ["an output that cannot be written to", "</dev/null >&0 2>&0", 50],
-  ];
-  for (const [what, redirection, requests] of OUTPUTS) {
-    Deno.test(`the program answers, and ends, with ${what}`, async () => {
-      await using running = await startBy(redirection);
-      await exercise(running.port, requests);
-      running.process.kill("SIGTERM");
-      assertEquals((await running.process.status).code, 0);
-    });
-  }
-
-  for (const output of ["stdout", "stderr"] as const) {
-    Deno.test(`the program answers, and ends, when nobody has its ${output} open any more`, async () => {
-      await using running = await startBy("");
-      await running.process[output].cancel();
-      await exercise(running.port, 50);
-      running.process.kill("SIGTERM");
-      assertEquals((await running.process.status).code, 0);
-    });
-  }
-
-  Deno.test("an output that is read late has whole lines, and says how many were dropped", async () => {
-    await using running = await startBy("");
-    await exercise(running.port, MANY);
-    const stdout = new Response(running.process.stdout).text();
+const OUTPUTS: [what: string, redirection: string, requests: number][] = [
+  ["a full disk as standard output", ">/dev/full", 50],
+  ["a full disk as standard error", "2>/dev/full", 50],
+  ["full disks as both outputs", ">/dev/full 2>&1", 50],
+  ["a closed standard output", ">&-", 50],
+  ["a closed standard error", "2>&-", 50],
+  ["both outputs closed", ">&- 2>&-", 50],
+  ["all three standard files closed", "<&- >&- 2>&-", 50],
+  ["pipes that nobody reads", "", MANY],
+  ["one pipe that nobody reads for both outputs", "2>&1", MANY],
+  ["an output that cannot be written to", "</dev/null >&0 2>&0", 50],
+];
+for (const [what, redirection, requests] of OUTPUTS) {
+  testWith([LINUX, "sh"], `the program answers, and ends, with ${what}`, async () => {
+    await using running = await startBy(redirection);
+    await exercise(running.port, requests);
     running.process.kill("SIGTERM");
-    const lines = (await stdout).trimEnd().split("\n");
-    const isLogged = (line: string) => / GET \/\d+\/\d+\/x{200} 200 OK \d+\.\d ms$/.test(line);
-    const logged = lines.filter(isLogged).length;
-    const dropped = lines.flatMap((line) => {
-      const match = /^\.\.\. dropped, since the output was not read in time: (\d+) lines$/.exec(line);
-      return match ? [Number(match[1])] : [];
-    });
-    assert(logged > 100 && logged < MANY, `${logged} lines`);
-    assert(dropped.length > 0);
-    // One for the start, 81 of the other requests.
-    assertEquals(lines.length - dropped.length + dropped.reduce((sum, count) => sum + count, 0), MANY + 82);
-    assertEquals(lines.filter((line) => !/^(\S+ listens |\.\.\. |\d{4}-.* ms$)/.test(line)), []);
+    assertEquals((await running.process.status).code, 0);
   });
 }
+
+for (const output of ["stdout", "stderr"] as const) {
+  testWith([LINUX, "sh"], `the program answers, and ends, when nobody has its ${output} open any more`, async () => {
+    await using running = await startBy("");
+    await running.process[output].cancel();
+    await exercise(running.port, 50);
+    running.process.kill("SIGTERM");
+    assertEquals((await running.process.status).code, 0);
+  });
+}
+
+testWith([LINUX, "sh"], "an output that is read late has whole lines, and says how many were dropped", async () => {
+  await using running = await startBy("");
+  await exercise(running.port, MANY);
+  const stdout = new Response(running.process.stdout).text();
+  running.process.kill("SIGTERM");
+  const lines = (await stdout).trimEnd().split("\n");
+  const isLogged = (line: string) => / GET \/\d+\/\d+\/x{200} 200 OK \d+\.\d ms$/.test(line);
+  const logged = lines.filter(isLogged).length;
+  const dropped = lines.flatMap((line) => {
+    const match = /^\.\.\. dropped, since the output was not read in time: (\d+) lines$/.exec(line);
+    return match ? [Number(match[1])] : [];
+  });
+  assert(logged > 100 && logged < MANY, `${logged} lines`);
+  assert(dropped.length > 0);
+  // One for the start, 81 of the other requests.
+  assertEquals(lines.length - dropped.length + dropped.reduce((sum, count) => sum + count, 0), MANY + 82);
+  assertEquals(lines.filter((line) => !/^(\S+ listens |\.\.\. |\d{4}-.* ms$)/.test(line)), []);
+});
 
 /** What a terminal obeys, or what changes how a line reads, but for the line feed; as Latin-1 and as UTF-8. */
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
@@ -195,13 +192,7 @@ testWith(
       await rawRequest(port, "POST /", ["Host: x", `Origin: http://${escape}`, "Content-Length: 0"]);
       await rawRequest(port, "POST /", ["Host: x", `Origin: ${escape}`, "Content-Length: 0"]);
       await rawRequest(port, `G${escape}T /`, ["Host: x"]);
-      await rawRequest(port, "GET /", [
-        "Host: x",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version: 13",
-        `Sec-WebSocket-Protocol: ${escape}`,
-      ]);
+      await rawRequest(port, "GET /", [...handshake("Connection"), `Sec-WebSocket-Protocol: ${escape}`]);
       const socket = await connect(`http://127.0.0.1:${port}/`);
       socket.send(`${escape}\nwebserver1: forged\r\nwebserver1: forged\rwebserver1: forged\u2028\u202eforged\u009b`);
       await disconnect(socket, 4000, escape.slice(0, 10));
@@ -289,13 +280,7 @@ Deno.test("floods of some kinds of messages hide no other kind", async () => {
         }
         await ask("nothing");
         const socket = await connect(server.url);
-        await rawRequest(server.port, "GET /", [
-          "Host: x",
-          "Upgrade: websocket",
-          "Connection: Upgrade",
-          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-          "Sec-WebSocket-Version: 13",
-        ]);
+        await rawRequest(server.port, "GET /", [...HANDSHAKE]);
         socket.send("text");
         socket.send(new Uint8Array(1));
         await disconnect(socket);

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { once } from "./helpers.ts";
-import { program, start } from "./program.ts";
+import { program, start, urlOf } from "./program.ts";
 
 /** Runs `body` with a module whose default export is a server with these parameters. */
 async function withModule(parameters: string, body: (module: string) => Promise<void>): Promise<void> {
@@ -55,7 +55,7 @@ for (
 Deno.test("deno serve keeps an address that it listens on anyway", async () => {
   await withModule('localaddress: "127.0.0.1"', async (module) => {
     await using running = await serve(module);
-    assertMatch(running.line, /listens on http:\/\/127\.0\.0\.1:\d+\/$/);
+    assertMatch(running.firstLine, /listens on http:\/\/127\.0\.0\.1:\d+\/$/);
   });
 });
 
@@ -63,11 +63,11 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
   Deno.test(`${signal} to deno serve closes WebSockets with 1001, and calls onServerStop`, async () => {
     await withModule("", async (module) => {
       await using running = await serve(module);
-      const socket = new WebSocket(running.line.match(/http:\S+/)![0].replace("http", "ws"));
+      const socket = new WebSocket(urlOf(running).replace("http", "ws"));
       // The greeting of onWebSocketOpen.
       await once(socket, "message");
       const closed = once(socket, "close");
-      running.process.kill(signal);
+      running.kill(signal);
       assertEquals((await closed).code, 1001);
       const { code, stdout } = await running.ended();
       assertEquals(code, 0);
@@ -79,7 +79,7 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
 Deno.test("deno serve --parallel: every worker says by which address it was asked", async () => {
   await withModule("", async (module) => {
     await using running = await serve(module, "--parallel");
-    const url = running.line.match(/http:\S+/)![0];
+    const url = urlOf(running);
     // Each connection may reach another worker.
     const answers = await Promise.all(Array.from({ length: 50 }, async () => {
       const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });

@@ -4,10 +4,12 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import WS from "npm:ws@8.23.0";
 import { connect, deferred, disconnect, printed, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
-import { HANDSHAKE, handshake, RawWebSocket, reset } from "./raw_websocket.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
+import { reset } from "./support/reset.ts";
 
 /** The answer to a handshake. */
-async function outcome(port: number, headers: string[], target?: string, method?: string) {
+async function outcome(port: number, headers: readonly string[], target?: string, method?: string) {
   using raw = await RawWebSocket.open(port, headers, target, method);
   return await raw.answer();
 }
@@ -27,7 +29,7 @@ Deno.test("tokens of Upgrade and Connection are taken in any letter case and pla
 
 Deno.test("a handshake that is none has its status and one line of reason, and reaches no callback", async () => {
   await using subject = await running({ onWebSocketRequest() {}, onWebSocketOpen() {} });
-  const refused: [method: string, headers: string[], status: number, reason: RegExp][] = [
+  const refused: [method: string, headers: readonly string[], status: number, reason: RegExp][] = [
     ["GET", handshake("Connection", "keep-alive"), 400, /Connection/],
     ["GET", handshake("Connection", "upgrade\xa0"), 400, /Connection/],
     ["GET", handshake("Sec-WebSocket-Key"), 400, /Sec-WebSocket-Key/],

@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { deferred, printed, raw, running, type Subject } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 const bytes = new TextEncoder().encode("hello");
 const LARGE = 200_000;
@@ -74,22 +75,11 @@ function subject(): Promise<Subject> {
 
 /** Runs curl; its exit code, the status, the headers by name, and the size of the body. */
 async function curl(url: string, ...args: string[]) {
-  const { code, stdout } = await new Deno.Command("curl", {
-    args: [
-      "--silent",
-      "--max-time",
-      "20",
-      "--output",
-      "/dev/null",
-      "--dump-header",
-      "-",
-      "--write-out",
-      "%{size_download}",
-      ...args,
-      url,
-    ],
-  }).output();
-  const [head, size] = new TextDecoder("latin1").decode(stdout).split("\r\n\r\n");
+  const { code, stdout } = await output("curl", [
+    ...["--silent", "--max-time", "20", "--output", "/dev/null", "--dump-header", "-"],
+    ...["--write-out", "%{size_download}", ...args, url],
+  ]);
+  const [head, size] = stdout.split("\r\n\r\n");
   const [line, ...lines] = head!.split("\r\n");
   const headers = Object.fromEntries(
     lines.map((line) => /^(.*?): (.*)$/.exec(line.replace(/^[^:]*/, (name) => name.toLowerCase()))!.slice(1)),

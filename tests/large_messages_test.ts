@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { connect, deferred, disconnect, printed, running } from "./helpers.ts";
-import { BINARY, RawWebSocket } from "./raw_websocket.ts";
+import { BINARY } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 

@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { looking } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 /** Values, with the status of a request whose body has one byte. Several are headers of their own. */
 const LENGTHS: [status: number, ...values: string[]][] = [
@@ -79,14 +80,12 @@ async function post(port: number, values: string[]): Promise<number> {
 /** The same over HTTP/2; 0 if the runtime resets the stream. */
 async function postHTTP2(url: string, values: string[]): Promise<number> {
   const headers = values.flatMap((value) => ["--header", `Content-Length:${value === "" ? ";" : ` ${value}`}`]);
-  const { code, stdout } = await new Deno.Command("curl", {
-    args: [
-      ...["--silent", "--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"],
-      ...["--http2-prior-knowledge", ...headers, "--data", "x", url],
-    ],
-  }).output();
+  const { code, stdout } = await output("curl", [
+    ...["--silent", "--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"],
+    ...["--http2-prior-knowledge", ...headers, "--data", "x", url],
+  ]);
   assert([0, 92].includes(code), `curl: ${code}`);
-  return Number(new TextDecoder().decode(stdout));
+  return Number(stdout);
 }
 
 for (const body of ["buffer", "stream"] as const) {

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { answerTo, deferred, looking, raw, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 const MiB = 1 << 20;
 
@@ -156,8 +157,7 @@ testWith(
         "--upload-file",
         file,
       ];
-      const { stdout } = await new Deno.Command("curl", { args: [...args, subject.url] }).output();
-      return new TextDecoder().decode(stdout).split("\n").at(-1);
+      return (await output("curl", [...args, subject.url])).stdout.split("\n").at(-1);
     }));
     let done = false;
     uploads.finally(() => done = true);

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { logRequests } from "../internal/request_log.ts";
 import { verifyBasic } from "../mod.ts";
 import { running, type Subject } from "./helpers.ts";
-import { HANDSHAKE, handshake } from "./raw_websocket.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
 
 /** Bytes of one value: the runtime takes heads of up to 64 KiB. */
 const SIZE = 60_000;

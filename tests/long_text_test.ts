@@ -3,7 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, disconnect, once } from "./helpers.ts";
 import { startSource } from "./program.ts";
-import { CONTINUATION, PONG, RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { CONTINUATION, PONG, TEXT } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 

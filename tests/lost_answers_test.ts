@@ -3,7 +3,8 @@
 import { assertEquals } from "@std/assert";
 import type { Callbacks } from "../mod.ts";
 import { deferred, printed, rawRequest, running } from "./helpers.ts";
-import { HANDSHAKE, handshake } from "./raw_websocket.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
+import { LINUX, testWith } from "./programs.ts";
 
 /** Streams that tell when they are cancelled. */
 class Sources {
@@ -189,38 +190,36 @@ for (const [what, [decide, status]] of Object.entries(DECISIONS)) {
   }
 }
 
-if (Deno.build.os === "linux") {
-  Deno.test("files that answer too late, or not at all, are closed", async () => {
-    const path = await Deno.makeTempFile();
-    await Deno.truncate(path, 1 << 20);
-    const open = () =>
-      [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
-        try {
-          return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
-        } catch {
-          return false;
-        }
-      }).length;
-    const gate = deferred();
-    const callbacks: Callbacks = {
-      async onHTTPRequest(_webServer, { uri }) {
-        const { readable } = await Deno.open(path);
-        if (uri === "/late") await gate.promise;
-        if (uri === "/none") return { statusCode: 204, data: readable };
-        return uri === "/bad" ? { statusCode: 200, data: readable, "X-A": "\x01" } : new Response(readable);
-      },
-    };
-    await using subject = await running(callbacks, { requestTimeout: 0.2 });
-    await printed("error", async () => {
-      const uris = ["late", "none", "bad", "HEAD"].flatMap((uri) => Array<string>(20).fill(uri));
-      await Promise.all(uris.map(async (uri) => {
-        const answer = await fetch(subject.url + uri, { method: uri === "HEAD" ? "HEAD" : "GET" });
-        await answer.body?.cancel();
-      }));
-    });
-    assertEquals(open(), 20);
-    gate.resolve();
-    while (open() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    await Deno.remove(path);
+testWith([LINUX], "files that answer too late, or not at all, are closed", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.truncate(path, 1 << 20);
+  const open = () =>
+    [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+      try {
+        return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
+      } catch {
+        return false;
+      }
+    }).length;
+  const gate = deferred();
+  const callbacks: Callbacks = {
+    async onHTTPRequest(_webServer, { uri }) {
+      const { readable } = await Deno.open(path);
+      if (uri === "/late") await gate.promise;
+      if (uri === "/none") return { statusCode: 204, data: readable };
+      return uri === "/bad" ? { statusCode: 200, data: readable, "X-A": "\x01" } : new Response(readable);
+    },
+  };
+  await using subject = await running(callbacks, { requestTimeout: 0.2 });
+  await printed("error", async () => {
+    const uris = ["late", "none", "bad", "HEAD"].flatMap((uri) => Array<string>(20).fill(uri));
+    await Promise.all(uris.map(async (uri) => {
+      const answer = await fetch(subject.url + uri, { method: uri === "HEAD" ? "HEAD" : "GET" });
+      await answer.body?.cancel();
+    }));
   });
-}
+  assertEquals(open(), 20);
+  gate.resolve();
+  while (open() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await Deno.remove(path);
+});

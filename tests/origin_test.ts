@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import { type ParameterChange, WebServer } from "../mod.ts";
 import { tlsTest } from "./certificates.ts";
 import { printed, rawRequest, running } from "./helpers.ts";
-import { HANDSHAKE } from "./raw_websocket.ts";
+import { HANDSHAKE } from "./support/handshake.ts";
 
 /** Whether a page of an origin may send a POST to a server that is asked by a name. */
 type Row = [origin: string, host: string, admitted: boolean];

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { connect, deferred, disconnect, once, printed, running } from "./helpers.ts";
 import { startSource } from "./program.ts";
-import { RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { TEXT } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 

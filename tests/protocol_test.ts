@@ -4,7 +4,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import ws from "npm:ws@8.23.0";
 import type { Callbacks } from "../mod.ts";
 import { running } from "./helpers.ts";
-import { RawWebSocket } from "./raw_websocket.ts";
+import { HANDSHAKE } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 /** What `onWebSocketRequest` does, what the client offers, and what it gets: "" is none. */
 const CASES: [what: string, Callbacks, offers: string[], expected: string][] = [
@@ -88,14 +89,7 @@ Deno.test("a callback that deletes the sub-protocol answers without one, which c
       delete response["Sec-WebSocket-Protocol"];
     },
   });
-  using client = await RawWebSocket.open(subject.port, [
-    "Host: x",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Protocol: one,two",
-  ]);
+  using client = await RawWebSocket.open(subject.port, [...HANDSHAKE, "Sec-WebSocket-Protocol: one,two"]);
   const head = (await client.head()).toLowerCase();
   assertStringIncludes(head, "101 switching protocols");
   assertEquals(head.includes("sec-websocket-protocol"), false);

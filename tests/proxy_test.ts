@@ -5,23 +5,13 @@ import { generate } from "npm:selfsigned@5.5.0";
 import NodeWebSocket from "npm:ws@8.23.0";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { deferred } from "./helpers.ts";
+import { LINUX, testWith } from "./programs.ts";
+import { freePorts } from "./support/free_port.ts";
+import { handshakeRequest } from "./support/handshake.ts";
+import { output, Program } from "./support/program.ts";
 
-/** Whether a program is there. */
-function has(program: string, flag: string): boolean {
-  try {
-    return new Deno.Command(program, { args: [flag], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-// With --interface, curl comes from any loopback address; only Linux has more than one.
-const ignore = Deno.build.os !== "linux" || !has("haproxy", "-v") || !has("curl", "--version");
-
-/** A test that says why it is not run, where it is not. */
-function proxied(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: ignore ? `${name} (needs Linux, haproxy and curl)` : name, ignore, fn });
-}
+/** A test with the proxy. With --interface, curl comes from any loopback address; only Linux has more than one. */
+const proxied = (name: string, body: () => Promise<void>) => testWith([LINUX, "haproxy", "curl"], name, body);
 
 interface Proxied extends AsyncDisposable {
   readonly server: WebServer;
@@ -34,15 +24,6 @@ interface Proxied extends AsyncDisposable {
   tls(): Promise<Deno.TlsConn>;
   /** What curl prints for a path, coming from an address. */
   curl(from: string, path: string, ...flags: string[]): Promise<string>;
-}
-
-/** Ports that are free now: HAProxy takes no "any free port". */
-function freePorts(): [number, number] {
-  const listeners = [1, 2].map(() => Deno.listen({ port: 0, hostname: "127.0.0.1" }));
-  return listeners.map((listener) => {
-    listener.close();
-    return listener.addr.port;
-  }) as [number, number];
 }
 
 /**
@@ -68,7 +49,7 @@ async function behindProxy(
     algorithm: "sha256",
   });
   await Deno.writeTextFile(`${directory}/panel.pem`, `${cert}\n${key}`);
-  const [https, http] = freePorts();
+  const [https, http] = freePorts(2) as [number, number];
   const config = (await Deno.readTextFile(new URL("../examples/proxy/haproxy.cfg", import.meta.url)))
     .replace(/^ +(user|group|chroot|log \/dev\/log) .*\n/gm, "")
     .replace("bind :80\n", `bind 127.0.0.1:${http}\n`)
@@ -78,22 +59,8 @@ async function behindProxy(
     .replace("127.0.0.1:9980", `127.0.0.1:${server.address!.port}`)
     .replace(/^( +timeout \S+ \d+)s$/gm, "$100ms");
   await Deno.writeTextFile(`${directory}/haproxy.cfg`, change(config));
-  const process = new Deno.Command("haproxy", {
-    args: ["-W", "-db", "-f", `${directory}/haproxy.cfg`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
-  for (let said = ""; !said.includes("Loading success");) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`HAProxy ended: ${said}`);
-    said += value;
-  }
-  // The rest is read too, or the proxy would wait for it.
-  const rest = (async () => {
-    while (!(await reader.read()).done);
-  })();
+  const haproxy = new Program("haproxy", ["-W", "-db", "-f", `${directory}/haproxy.cfg`]);
+  await haproxy.line(/Loading success/);
   return {
     server,
     https,
@@ -102,13 +69,11 @@ async function behindProxy(
     tls: () => Deno.connectTls({ hostname: "localhost", port: https, caCerts: [cert] }),
     async curl(from, path, ...flags) {
       const args = ["-sS", "--insecure", "--interface", from, ...flags, `https://localhost:${https}${path}`];
-      const { stdout, stderr } = await new Deno.Command("curl", { args, stdin: "null" }).output();
-      return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      const { stdout, stderr } = await output("curl", args);
+      return stdout + stderr;
     },
     async [Symbol.asyncDispose]() {
-      process.kill("SIGTERM");
-      await process.status;
-      await rest;
+      await haproxy.stop();
       await server.stop();
       await Deno.remove(directory, { recursive: true });
     },
@@ -268,8 +233,7 @@ proxied("the proxy cuts a WebSocket that takes nothing, so that the server is ri
     (config) => config.replace("timeout tunnel 6000ms", "timeout tunnel 1000ms"),
   );
   using connection = await proxy.tls();
-  const key = "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-  await send(connection, `GET / HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n${key}\n\n`);
+  await connection.write(new TextEncoder().encode(handshakeRequest()));
   assertEquals(await closed.promise, 1006);
 });
 

@@ -3,7 +3,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { deferred, once, raw, running } from "./helpers.ts";
-import { RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { TEXT } from "./support/frame.ts";
+import { HANDSHAKE } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 /** A connection that has sent this and says nothing more. */
 async function silent(port: number, text: string): Promise<Deno.TcpConn> {
@@ -62,8 +64,7 @@ const HOSTILE: Record<string, { request: string; callbacks?: Callbacks; paramete
     callbacks: { onHTTPRequest: () => new Promise<void>(() => {}) },
   },
   "a handshake whose callback never settles": {
-    request:
-      "GET / HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n",
+    request: ["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\n"),
     callbacks: { onWebSocketRequest: () => new Promise<void>(() => {}) },
   },
   "a client that takes nothing of a large answer": {

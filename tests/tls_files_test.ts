@@ -5,6 +5,8 @@ import { WebServer, type WebServerParameters } from "../mod.ts";
 import { get, type Pair, tlsTest } from "./certificates.ts";
 import { running, utf16 } from "./helpers.ts";
 import { run, startProgram } from "./program.ts";
+import { output } from "./support/program.ts";
+import { UNIX } from "./programs.ts";
 
 const PASSWORD = "correct horse";
 
@@ -139,7 +141,7 @@ tlsTest(
         file,
       ];
       await using program = await startProgram(flags, ["--allow-net", `--allow-read=${files.folder}`]);
-      assertStringIncludes(program.line, "listens on https://");
+      assertStringIncludes(program.firstLine, "listens on https://");
     }
     await Deno.writeFile(file, new Uint8Array([0x42, 0xfc, 0x68]));
     const { code, stderr } = await run(["--password-file", file], ["--allow-net", `--allow-read=${files.folder}`]);
@@ -423,11 +425,11 @@ tlsTest("a file that is not there, a directory, and one that is too large are re
 
 tlsTest("a named pipe is refused at once, though nobody writes to it", async (files) => {
   const pair = await files.pair();
-  const { success } = await new Deno.Command("mkfifo", { args: [files.path("pipe")] }).output();
-  assert(success);
+  const { code } = await output("mkfifo", [files.path("pipe")]);
+  assertEquals(code, 0);
   const sentence = 'Cannot use parameter "privatekey": "pipe" is a pipe or a device, not a PEM file';
   await assertRefused(files, { ...pair, privatekey: files.path("pipe") }, sentence);
-}, Deno.build.os === "windows");
+}, [UNIX]);
 
 tlsTest("a symbolic link is followed; one that leads to itself is refused", async (files) => {
   const pair = await files.pair();
@@ -436,4 +438,4 @@ tlsTest("a symbolic link is followed; one that leads to itself is refused", asyn
   await Deno.symlink("circle.key", files.path("circle.key"));
   const { message } = await refusal({ ...pair, privatekey: files.path("circle.key") });
   assertStringIncludes(message, `Cannot use parameter "privatekey": "${files.path("circle.key")}" cannot be read (`);
-}, Deno.build.os === "windows");
+}, [UNIX]);

@@ -5,8 +5,10 @@ import { X509Certificate } from "node:crypto";
 import { connect as connectTLS } from "node:tls";
 import { inspect } from "node:util";
 import { type Callbacks, WebServer } from "../mod.ts";
-import { type Certificates, get, has, tlsTest } from "./certificates.ts";
+import { type Certificates, get, tlsTest } from "./certificates.ts";
 import { deferred, disconnect, once, printed, raw, running, type Subject } from "./helpers.ts";
+import { LINUX } from "./programs.ts";
+import { output, Program } from "./support/program.ts";
 
 const callbacks: Callbacks = {
   onHTTPRequest: (_webServer, request) =>
@@ -141,9 +143,6 @@ for (const [version, options] of [["HTTP/1.1", { http2: false }], ["HTTP/2", { h
   });
 }
 
-const hasCurl = has("curl", "--version");
-if (!hasCurl) console.warn("Tests of TLS with curl are skipped: curl is not installed");
-
 for (const [version, ...flags] of [["2", "--http2"], ["1.1", "--http1.1"], ["2", "--tls-max", "1.2"]] as const) {
   tlsTest(`curl ${flags.join(" ")} gets an answer over HTTP/${version}, and sends a body`, async (files) => {
     const pair = await files.pair();
@@ -158,12 +157,12 @@ for (const [version, ...flags] of [["2", "--http2"], ["1.1", "--http1.1"], ["2",
         "--write-out",
         " %{http_version}",
       ];
-      const { stdout, stderr } = await new Deno.Command("curl", { args: [...args, ...more, subject.url] }).output();
-      return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      const { stdout, stderr } = await output("curl", [...args, ...more, subject.url]);
+      return stdout + stderr;
     };
     assertEquals(await curl(), `["GET","/",{},0] ${version}`);
     assertEquals(await curl("--data", "x".repeat(100_000)), `["POST","/",{},100000] ${version}`);
-  }, !hasCurl);
+  }, ["curl"]);
 }
 
 tlsTest("bytes that are no TLS harm nobody", async (files) => {
@@ -383,21 +382,16 @@ try {
   return ["run", "--quiet", "--no-check", ...settings, "--allow-net=127.0.0.1", ...flags, "program.ts"];
 }
 
-async function output(files: Certificates, flags: string[]): Promise<string> {
-  const args = await program(files, flags);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: files.folder,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+/** What the program prints. */
+async function printedBy(files: Certificates, flags: string[]): Promise<string> {
+  const { stdout, stderr } = await output(Deno.execPath(), await program(files, flags), { cwd: files.folder });
+  return stdout + stderr;
 }
 
 const FLAG = "--allow-read=certs/server.key,certs/server.crt";
 
 tlsTest("the start reads just the two files", async (files) => {
-  assertEquals(await output(files, [FLAG]), "made\nhello\n");
+  assertEquals(await printedBy(files, [FLAG]), "made\nhello\n");
 });
 
 for (
@@ -410,47 +404,37 @@ for (
   tlsTest(`${what} the permission to read, the error of the start has the exact flag`, async (files) => {
     const [parameter] = file.endsWith("key") ? ["privatekey"] : ["certificate"];
     const sentence = `Cannot use parameter "${parameter}": "${file}" may not be read: run Deno with ${FLAG}`;
-    assertEquals(await output(files, [...flags]), `made\nNotCapable: ${sentence}\n`);
+    assertEquals(await printedBy(files, [...flags]), `made\nNotCapable: ${sentence}\n`);
   });
 }
 
 tlsTest("the flag is quoted for a shell where a path has a space", async (files) => {
   const flag = /run Deno with (--allow-read="[^"]* [^"]*")$/;
-  const text = await output(files, []);
+  const text = await printedBy(files, []);
   assert(!flag.test(text));
   const source = (await Deno.readTextFile(files.path("program.ts"))).replaceAll("certs/", "my certs/");
   await files.write("program.ts", source);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", ...settings, "--allow-net=127.0.0.1", "program.ts"],
-    cwd: files.folder,
-    stdin: "null",
-  }).output();
-  assertMatch(new TextDecoder().decode(stdout).trimEnd(), flag);
+  const args = ["run", "--quiet", "--no-check", ...settings, "--allow-net=127.0.0.1", "program.ts"];
+  const { stdout } = await output(Deno.execPath(), args, { cwd: files.folder });
+  assertMatch(stdout.trimEnd(), flag);
 });
 
 /** Runs the program on a terminal of its own, and gives this answer to whatever it asks; returns what is on the screen. */
 async function onTerminal(files: Certificates, answer: "y" | "n"): Promise<string> {
   const command = [Deno.execPath(), ...await program(files, [])].map((word) => `'${word}'`).join(" ");
-  const terminal = new Deno.Command("script", {
-    args: ["--quiet", "--command", command, "/dev/null"],
+  await using terminal = new Program("script", ["--quiet", "--command", command, "/dev/null"], {
     cwd: files.folder,
-    env: { NO_COLOR: "1", SHELL: "/bin/sh" },
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = terminal.stdin.getWriter();
-  // Again and again, since Deno throws away what was typed before it listens, and asks before that.
-  const typing = setInterval(() => writer.write(new TextEncoder().encode(`${answer}\n`)).catch(() => {}), 100);
-  const screen = await new Response(terminal.stdout).text();
+    env: { SHELL: "/bin/sh" },
+  });
+  // Again and again: Deno asks before it listens, and throws away what was typed until then.
+  const typing = setInterval(() => terminal.write(answer).catch(() => {}), 100);
+  const { stdout } = await terminal.ended();
   clearInterval(typing);
-  await writer.close().catch(() => {});
-  await terminal.status;
-  return screen;
+  return stdout;
 }
 
-// The `script` of other systems takes other arguments.
-const hasTerminal = Deno.build.os === "linux" && has("script", "--version");
-if (!hasTerminal) console.warn("Tests of the prompt are skipped: they need script, of util-linux");
+/** The `script` of other systems takes other arguments. */
+const TERMINAL = [LINUX, "script"];
 
 function asked(text: string): string[] {
   return [
@@ -462,14 +446,14 @@ tlsTest("on a terminal, Deno asks for just the two files, and the server starts"
   const text = await onTerminal(files, "y");
   assertEquals(asked(text), ["read access certs/server.key", "read access certs/server.crt"]);
   assertMatch(text, /^hello\r?$/m);
-}, !hasTerminal);
+}, TERMINAL);
 
 tlsTest("on a terminal, a refusal is asked for once, and its error has the exact flag", async (files) => {
   const text = await onTerminal(files, "n");
   assertEquals(asked(text), ["read access certs/server.key"]);
   const sentence = `Cannot use parameter "privatekey": "certs/server.key" may not be read: run Deno with ${FLAG}`;
   assertStringIncludes(text, `NotCapable: ${sentence}`);
-}, !hasTerminal);
+}, TERMINAL);
 
 const PASSWORD = "hunter2-correct-horse";
 

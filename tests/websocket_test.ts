@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { connect, deferred, disconnect, once, rawRequest, running } from "./helpers.ts";
-import { handshake, RawWebSocket } from "./raw_websocket.ts";
+import { handshake } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 Deno.test("onWebSocketOpen gets the client's address and the uri with its query, on any path", async () => {
   const opened = deferred<string[]>();

@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { chromium } from "npm:playwright-core@1.65.1";
+import { isFile, type Need, testWith } from "../programs.ts";
 import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
 
 /** A phone, and a desktop. */
@@ -25,26 +26,16 @@ export interface Chromium extends AsyncDisposable {
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/snap/bin/chromium"];
 
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
 /** Debian's, or the one that the variable CHROMIUM names. */
 const executablePath = [Deno.env.get("CHROMIUM") ?? "", ...PATHS].find(isFile);
 
-/** Defines a test of a page; skipped, with the reason in its name, where there is no Chromium. */
+const CHROMIUM: Need = { name: "Chromium", isThere: executablePath !== undefined };
+
+/** Defines a test of a page. */
 export function pageTest(name: string, body: (chromium: Chromium) => Promise<void>): void {
-  Deno.test({
-    name: executablePath === undefined ? `${name} (skipped: no Chromium here)` : name,
-    ignore: executablePath === undefined,
-    async fn() {
-      await using browser = await launch();
-      await body(browser);
-    },
+  testWith([CHROMIUM], name, async () => {
+    await using browser = await launch();
+    await body(browser);
   });
 }
 

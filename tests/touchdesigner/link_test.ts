@@ -5,16 +5,15 @@ import { TouchDesigner } from "../../touchdesigner.ts";
 import { WebServer } from "../../mod.ts";
 import { connect, disconnect, once, rawRequest } from "../helpers.ts";
 import { testWith } from "../programs.ts";
-import { RawWebSocket } from "../raw_websocket.ts";
+import { RawWebSocket } from "../support/raw_websocket.ts";
 import { linkAlone, linked, StandIn, WORLD } from "./stand_in.ts";
+import { UPGRADE } from "../support/handshake.ts";
 
 const test = (name: string, body: () => Promise<void>) => testWith(["python3"], name, body);
 
-const HANDSHAKE = ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="];
-
 /** The status of the answer to a handshake. */
 async function handshake(port: number, uri: string, headers: string[] = [`Host: 127.0.0.1:${port}`]): Promise<number> {
-  const answer = await rawRequest(port, `GET ${uri}`, [...headers, ...HANDSHAKE, "Connection: Upgrade"]);
+  const answer = await rawRequest(port, `GET ${uri}`, [...headers, ...UPGRADE]);
   return Number(answer.split(" ")[1]);
 }
 

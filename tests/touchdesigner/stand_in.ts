@@ -1,7 +1,7 @@
 /** A link, and a stand-in for TouchDesigner that is connected to it over a real socket. */
 
 import { existsSync } from "node:fs";
-import { Program } from "../examples/program.ts";
+import { Program } from "../support/program.ts";
 import { TouchDesigner, type TouchDesignerOptions } from "../../touchdesigner.ts";
 
 /** Debian's Python, if it is there: one that a version manager puts in front takes a second to start. */
