@@ -10,7 +10,7 @@
  */
 
 import { WebSocket } from "npm:ws@8.23.0";
-import { lines } from "../process.ts";
+import { linesOf } from "../../tests/support/program.ts";
 import { HTTPClient, Refused } from "./http_client.ts";
 
 const PATIENCE = 10_000;
@@ -156,7 +156,7 @@ const everybody = [
   ...["A", "B", "C", "D", "E", "F", "G", "H"].map(talk),
 ];
 console.log("ready");
-for await (const _line of lines(Deno.stdin.readable)) {
+for await (const _line of linesOf(Deno.stdin.readable)) {
   ending = true;
   await Promise.all(everybody);
   console.log(JSON.stringify(report));

@@ -4,7 +4,7 @@
  */
 
 import { WebServer } from "../../mod.ts";
-import { lines } from "../process.ts";
+import { linesOf } from "../../tests/support/program.ts";
 import { Ledger } from "./ledger.ts";
 
 const ledger = new Ledger();
@@ -36,5 +36,5 @@ const orders: Record<string, () => unknown> = {
 
 await server.start();
 console.log(server.address!.port);
-for await (const line of lines(Deno.stdin.readable)) console.log(JSON.stringify(await orders[line]!() ?? null));
+for await (const line of linesOf(Deno.stdin.readable)) console.log(JSON.stringify(await orders[line]!() ?? null));
 Deno.exit();
