@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { listening, server } from "../../examples/events.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 
 /** A listener: what it hears, event by event. */
 class Listener {

@@ -5,7 +5,7 @@ import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { WebSocket } from "npm:ws@8.23.0";
 import { looksRight, pageTest } from "./browser.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 
 const FILE = "examples/guard.ts";
 
