@@ -1,8 +1,8 @@
 /**
- * What guessing costs everybody else: the 99th-percentile latency of a light load of other requests while eight clients guess
+ * What guessing passwords costs all other clients: the 99th-percentile latency of a light load of other requests while eight clients guess
  * passwords against `verifyBasic` without pause, as a ratio to the same load alone.
  *
- * The server, those who guess and those who ask are processes of their own. The two are measured in turn, round after
+ * The server, the guessing clients and the others run in separate processes. The two loads are measured in turn, round after
  * round, so that noise of the machine meets both alike; a latency is the median over the rounds, the ratio the median of
  * the ratios within a round. `--json` prints for machines, `--rounds N` and `--seconds N` change the length.
  */
@@ -30,7 +30,7 @@ const { values, positionals } = parseArgs({
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 
-/** The parts, each in a process of its own that is told its task by argument and prints one line when it is ready or done. */
+/** The parts. Each runs in a separate process, gets its task by argument, and prints one line when it is ready or done. */
 const parts: Record<string, (...args: string[]) => Promise<void>> = {
   /** A page for all at /, one for those with a password at /panel. */
   async server() {

@@ -2,8 +2,8 @@
  * What a broadcast costs, on one process, on all cores and over a broker: the figures of `docs/scale.md`.
  *
  * One client sends 64 bytes of text, all clients get them. The setups are measured in turn, round after round; a figure is the
- * median over the rounds. The clients run on the same machine, in a process of their own, and take about as much of it as the
- * server: the CPU time a delivery is what carries over to other machines. Linux only; the last setup needs Mosquitto (on
+ * median over the rounds. The clients run on the same machine, in a separate process, and use about as much of it as the
+ * server, so only the CPU time of a delivery carries over to other machines. Linux only; the last setup needs Mosquitto (on
  * Debian: `apt-get install mosquitto`) and is left out without it. `--json` prints for machines, `--rounds N` and
  * `--clients N` (up to 1,000) change the size.
  */

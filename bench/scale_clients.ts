@@ -1,5 +1,5 @@
 /**
- * The clients of `scale.ts`, in a process of their own, spread over the addresses in its arguments. It does one thing for
+ * The clients of `scale.ts`, in a separate process, spread over the addresses in its arguments. It does one thing for
  * each line of its input, and says so in a line of JSON when it is done:
  *
  * - `open N`: opens clients until there are N

@@ -17,13 +17,13 @@ import type { Ledger } from "./soak/ledger.ts";
 const SAMPLES = 60;
 /** Milliseconds from a restart to a reload, and from a reload to a restart. */
 const EVENT_INTERVAL = 10_000;
-/** Bytes that the runtime keeps of each load of the callbacks, by a reload or a restart: a module is never forgotten. */
+/** Bytes that Deno keeps of each load of the callbacks, by a reload or a restart: a module is never forgotten. */
 const KEPT_BY_LOAD = 100_000;
 /** How much more than that the memory may grow over the last quarter: the noise of a busy heap. */
 const GROWTH = 0.05;
 /** Minutes below which memory is only shown. */
 const WARM_UP = 8;
-/** Files that the runtime opens and closes as it likes. */
+/** Files that Deno opens and closes as it likes. */
 const OWN_FILES = 4;
 /** Milliseconds for a saved file to take effect. */
 const RELOAD_TIMEOUT = 10_000;

@@ -1,4 +1,4 @@
-/** What a list of measurements comes to. */
+/** Summaries of a list of measurements. */
 
 /** The value in the middle; of an even number, the mean of the two. */
 export function median(numbers: readonly number[]): number {

@@ -1,4 +1,4 @@
-/** Who is measured: programs in `subjects/`, each in a process of its own. */
+/** The servers that are measured: programs in `subjects/`, each in a separate process. */
 
 import { generate } from "npm:selfsigned@5.5.0";
 import { deno, ROOT } from "../tests/support/deno.ts";
@@ -8,7 +8,7 @@ import { output, Program } from "../tests/support/program.ts";
 export const SUBJECTS = ["bare", "webserver", "hono", "crossws", "node:http", "ws", "bun"] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
-/** Who takes part in a case about HTTP, and in one about WebSockets. */
+/** The subjects of the cases about HTTP, and of those about WebSockets. */
 export const HTTP: readonly Subject[] = ["bare", "webserver", "hono", "node:http", "bun"];
 export const WEBSOCKET: readonly Subject[] = ["bare", "webserver", "crossws", "ws", "bun"];
 

@@ -1,4 +1,4 @@
-/** What comes of the measurements: a row for each case, and the table of them. */
+/** The results of the measurements: a row for each case, and the table of them. */
 
 import type { Case, Sample, Target } from "./cases.ts";
 import { median } from "./statistics.ts";

@@ -1,14 +1,14 @@
 /**
- * WebSocket clients: `websocket_load.ts MODE PORT [CONNECTIONS [SIZE DEPTH]]`, a process of its own.
+ * WebSocket clients: `websocket_load.ts MODE PORT [CONNECTIONS [SIZE DEPTH]]`, in a separate process.
  *
  * Prints `ready` when its connections are open, then answers each line of its input, a number, with a number; ends when its
  * input does. Messages of up to 125 bytes are text, longer ones binary.
  *
- * - `echo`: for so many seconds, each connection has DEPTH messages of SIZE bytes under way. How many came back?
- * - `broadcast`: for so many seconds, one of the connections sends messages of SIZE bytes, each of which the server is to send
+ * - `echo`: for that many seconds, each connection has DEPTH messages of SIZE bytes under way. How many came back?
+ * - `broadcast`: for that many seconds, one of the connections sends messages of SIZE bytes, each of which the server should send
  *   to all of them, with DEPTH under way. How many arrived, at all connections together?
- * - `idle`: opens so many connections more. How many are there?
- * - `churn`: opens and closes so many connections, CONNECTIONS at a time. How many were they?
+ * - `idle`: opens that many more connections. How many are there?
+ * - `churn`: opens and closes that many connections, CONNECTIONS at a time. How many were they?
  */
 
 import { BINARY, CLOSE, closePayload, frame, TEXT } from "../tests/support/frame.ts";
@@ -48,7 +48,7 @@ function open(): number {
   return fd;
 }
 
-/** So many of what `make` makes. */
+/** A list of `count` values that `make` returns. */
 function many<Value>(count: number, make: () => Value): Value[] {
   return Array.from({ length: count }, make);
 }

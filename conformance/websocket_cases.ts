@@ -1,4 +1,4 @@
-/** A table of WebSocket frames, right and wrong ones, in the manner of a conformance suite: what RFC 6455 says of frames, a case for each. */
+/** A table of valid and invalid WebSocket frames: one case for each thing that RFC 6455 says about frames. */
 
 import {
   BINARY,
@@ -41,7 +41,7 @@ function close(code: number, reason = ""): string {
 /** A ping whose pong shows that the server goes on. */
 export const PROBE = "still there?";
 
-/** What is sent at once, and what is waited for before the next step: so many frames, or the pong of a probe. */
+/** Bytes to send at once, and what to wait for before the next step: a number of frames, or the pong of a probe. */
 export interface Step {
   readonly bytes: string;
   readonly answers: number | "probe";

@@ -14,7 +14,7 @@ try {
 }
 `;
 
-/** The program without any permission, which prints what it was given. */
+/** Runs `body` with the command of a program that has no permissions, and prints the password. */
 async function withProgram(body: (command: string[]) => Promise<void>): Promise<void> {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, PROGRAM);
@@ -52,20 +52,20 @@ async function typed(...answers: string[]): Promise<string> {
   return screen;
 }
 
-Deno.test("askPassword() takes the first line of standard input where that is no terminal", async () => {
+Deno.test("askPassword() reads the first line of standard input if that is not a terminal", async () => {
   assertEquals(await piped("stage left\nsecond line\n"), 'got "stage left"\n');
   assertEquals(await piped("Bühne \r\n"), 'got "Bühne "\n');
   assertEquals(await piped("without an end"), 'got "without an end"\n');
 });
 
-Deno.test("askPassword() takes UTF-8 with a byte order mark, and UTF-16 in either byte order", async () => {
+Deno.test("askPassword() reads UTF-8 with a byte order mark, and UTF-16 in either byte order", async () => {
   const line = "Bühne 🔑\r\nsecond line\r\n";
   for (const input of [`\ufeff${line}`, utf16(line, true), utf16(line, false)]) {
     assertEquals(await piped(input), 'got "Bühne 🔑"\n');
   }
 });
 
-Deno.test("askPassword() refuses an empty line, no line, and bytes that are no UTF-8", async () => {
+Deno.test("askPassword() refuses an empty line, no line, and bytes that are not UTF-8", async () => {
   for (const input of ["", "\n", "\r\nsecond line\n"]) {
     assertEquals(await piped(input), "RangeError: Cannot take the password: it is empty\n");
   }
@@ -74,23 +74,23 @@ Deno.test("askPassword() refuses an empty line, no line, and bytes that are no U
 
 testWith(
   ["script"],
-  "askPassword() asks twice at a terminal, and shows nothing of what is typed",
+  "askPassword() asks twice at a terminal, and does not show the password",
   async () => {
     assertEquals(await typed("stage left\r", "stage left\r"), 'Password: \r\nAgain: \r\ngot "stage left"\r\n');
   },
 );
 
-testWith(["script"], "askPassword() lets a mistake be taken back at a terminal", async () => {
+testWith(["script"], "askPassword() lets a user correct a mistake at a terminal", async () => {
   // Backspace takes back a whole letter, Ctrl-U the line.
   assertEquals(await typed("Bü\x7fühne\r", "wrong\x15Bühne\r"), 'Password: \r\nAgain: \r\ngot "Bühne"\r\n');
 });
 
-testWith(["script"], "askPassword() refuses two passwords that differ, and an empty one", async () => {
+testWith(["script"], "askPassword() refuses two different passwords, and an empty one", async () => {
   assert((await typed("one\r", "another\r")).endsWith("RangeError: Cannot take the password: the two differ\r\n"));
   assert((await typed("\r")).endsWith("RangeError: Cannot take the password: it is empty\r\n"));
 });
 
-testWith(["script"], "askPassword() gives up at Ctrl-C and at Ctrl-D", async () => {
+testWith(["script"], "askPassword() stops asking at Ctrl-C and at Ctrl-D", async () => {
   assert((await typed("stage\x03")).endsWith("Interrupted: Cannot read the password: interrupted\r\n"));
   assert((await typed("\x04")).endsWith("UnexpectedEof: Cannot read the password: the input has ended\r\n"));
 });

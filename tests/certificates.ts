@@ -9,7 +9,7 @@ export interface Pair {
   readonly certificate: string;
 }
 
-/** What a certificate is to be, where it is not one for this machine that signs itself, of this and the next year. */
+/** How a certificate differs from the usual one, which is for this machine, signs itself, and is valid for a year. */
 export interface CertificateOptions {
   /** The first and the last second: `"20200101000000Z"`. */
   readonly valid?: readonly [from: string, to: string];

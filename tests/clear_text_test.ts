@@ -22,7 +22,7 @@ async function ask(server: WebServer, hostname: string, authorization?: string):
   return answer.status;
 }
 
-Deno.test("the first login in the clear from another machine warns, once; refused ones and those from this machine do not", async () => {
+Deno.test("the first unencrypted login from another machine warns once; refused logins and those from this machine do not", async () => {
   await using subject = await running(guarded);
   const lines = await printed("warn", async () => {
     assertEquals(await ask(subject.server, "127.0.0.1", TOKEN), 200);
@@ -37,7 +37,7 @@ Deno.test("the first login in the clear from another machine warns, once; refuse
   assertStringIncludes(String(lines[0]), 'in the clear, where others can read it: set parameter "secure"');
 });
 
-Deno.test("a login by way of a trusted proxy does not warn, since TLS ends there", async () => {
+Deno.test("a login through a trusted proxy does not warn, since TLS ends there", async () => {
   await using subject = await running(guarded, { trustedProxies: ["192.168.0.2"] });
   assertEquals(await ask(subject.server, "192.168.0.2", TOKEN), 200);
   assertEquals(subject.server.info().warnings, 0);

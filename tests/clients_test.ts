@@ -24,40 +24,43 @@ function greeting(): { callbacks: Callbacks; closed: Promise<[code: number, reas
   return { callbacks, closed: closed.promise };
 }
 
-pageTest("Chromium: sub-protocol, text, bytes of a megabyte, close with code and reason", async (chromium) => {
-  const { callbacks, closed } = greeting();
-  await using subject = await running(callbacks);
-  const { page } = await chromium.visit(subject.url);
-  const seen = await page.evaluate(async () => {
-    const socket = new WebSocket(location.href.replace("http", "ws") + "room?a=b", ["panel.v1", "panel.v2"]);
-    socket.binaryType = "arraybuffer";
-    const next = () =>
-      new Promise<MessageEvent>((resolve) => socket.addEventListener("message", resolve, { once: true }));
-    const hello = (await next()).data;
-    const sent = ["gr\u00fc\u00df \u{1f39b}", "x".repeat(100_000), new Uint8Array(1 << 20).fill(7)];
-    const same = [];
-    for (const message of sent) {
-      const echo = next();
-      socket.send(message);
-      const { data } = await echo;
-      same.push(typeof message === "string" ? data === message : new Uint8Array(data).every((byte) => byte === 7));
-    }
-    const end = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
-    socket.close(4000, "bye");
-    const { code, wasClean } = await end;
-    return { hello, protocol: socket.protocol, same, code, wasClean };
-  });
-  assertEquals(seen, {
-    hello: "hello /room?a=b",
-    protocol: "panel.v2",
-    same: [true, true, true],
-    code: 4000,
-    wasClean: true,
-  });
-  assertEquals(await closed, [4000, "bye"]);
-});
+pageTest(
+  "Chromium agrees on a sub-protocol, exchanges text and a megabyte of bytes, and closes with code and reason",
+  async (chromium) => {
+    const { callbacks, closed } = greeting();
+    await using subject = await running(callbacks);
+    const { page } = await chromium.visit(subject.url);
+    const seen = await page.evaluate(async () => {
+      const socket = new WebSocket(location.href.replace("http", "ws") + "room?a=b", ["panel.v1", "panel.v2"]);
+      socket.binaryType = "arraybuffer";
+      const next = () =>
+        new Promise<MessageEvent>((resolve) => socket.addEventListener("message", resolve, { once: true }));
+      const hello = (await next()).data;
+      const sent = ["gr\u00fc\u00df \u{1f39b}", "x".repeat(100_000), new Uint8Array(1 << 20).fill(7)];
+      const same = [];
+      for (const message of sent) {
+        const echo = next();
+        socket.send(message);
+        const { data } = await echo;
+        same.push(typeof message === "string" ? data === message : new Uint8Array(data).every((byte) => byte === 7));
+      }
+      const end = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+      socket.close(4000, "bye");
+      const { code, wasClean } = await end;
+      return { hello, protocol: socket.protocol, same, code, wasClean };
+    });
+    assertEquals(seen, {
+      hello: "hello /room?a=b",
+      protocol: "panel.v2",
+      same: [true, true, true],
+      code: 4000,
+      wasClean: true,
+    });
+    assertEquals(await closed, [4000, "bye"]);
+  },
+);
 
-Deno.test("npm ws: sub-protocol, text, bytes, ping, close with code and reason", async () => {
+Deno.test("npm's ws agrees on a sub-protocol, exchanges text, bytes and a ping, and closes with code and reason", async () => {
   const { callbacks, closed } = greeting();
   await using subject = await running(callbacks);
   const socket = new WS(subject.url.replace("http", "ws") + "room", ["panel.v1", "panel.v2"]);

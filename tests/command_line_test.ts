@@ -25,7 +25,7 @@ export const onHTTPRequest = () => new Response(typeof challenge);`,
   assertEquals(await (await fetch(urlOf(running))).text(), "function");
 });
 
-Deno.test("a wrong command line is one sentence that says what was meant, with exit code 2", async () => {
+Deno.test("an invalid command line is answered with one sentence that suggests a correction, and exit code 2", async () => {
   const cases: [args: string[], sentence: string][] = [
     [["--prot", "1"], "There is no flag --prot: did you mean --port?"],
     [["--maxbodysize", "1"], "There is no flag --maxbodysize: did you mean --maxBodySize?"],
@@ -103,7 +103,7 @@ Deno.test("init without the permission to write names the flag", async () => {
   assertStringIncludes(stderr, "--allow-write=webserver1_callbacks.ts");
 });
 
-Deno.test("a callbacks file that is not there is one sentence, with exit code 1", async () => {
+Deno.test("a missing callbacks file is reported in one sentence, with exit code 1", async () => {
   const { code, stdout, stderr } = await run(["--port", "0", "--callbacks", "not/there.ts"], [
     "--allow-net",
     "--allow-read",
@@ -136,7 +136,7 @@ Deno.test("--log is one line for each request, without query, secrets or control
   assert(!/secret|c2Vj/.test(stdout));
 });
 
-Deno.test("--log shows the reason that a callback gave, with nothing in it that a terminal obeys", async () => {
+Deno.test("--log shows the reason phrase of a callback, without characters that control a terminal", async () => {
   await using directory = await folder();
   await Deno.writeTextFile(
     `${directory.path}/show.ts`,
@@ -153,7 +153,7 @@ Deno.test("--log shows the reason that a callback gave, with nothing in it that 
 
 testWith(
   [UNIX],
-  "SIGUSR2 restarts with callbacks read anew, on the same port; a file that cannot be used changes nothing",
+  "SIGUSR2 restarts on the same port with reloaded callbacks; a file that cannot be loaded changes nothing",
   async () => {
     await using directory = await folder();
     const path = `${directory.path}/show.ts`;
@@ -220,7 +220,7 @@ uri === "/hang" ? (console.log("asked"), new Promise(() => {})) : new Response("
   await connection.write(new TextEncoder().encode("GET /hang HTTP/1.1\r\nHost: x\r\n\r\n"));
   await running.printed("asked");
   running.kill("SIGINT");
-  // The first one is known to have been taken when new requests are refused.
+  // New requests are refused once the first signal has arrived.
   while (
     (await fetch(urlOf(running)).then(async (answer) => (await answer.text(), answer.status), () => 503)) !== 503
   );

@@ -1,4 +1,4 @@
-/** What the program prints, and where it cannot: neither a dead output nor a flood of messages may cost an answer. */
+/** The output of the program: neither a dead output nor a flood of messages may cost an answer. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { WebServer } from "../mod.ts";
@@ -92,7 +92,7 @@ async function startBy(redirection: string, ...args: string[]): Promise<Running>
 
 const LONG = "x".repeat(200);
 
-/** Asks for what is logged, refused, and thrown; each is to be answered. */
+/** Sends requests that are logged, refused, and fail in a callback; each must be answered. */
 async function exercise(port: number, requests: number): Promise<void> {
   const url = `http://127.0.0.1:${port}`;
   const status = async (path: string, init?: RequestInit) => {
@@ -115,7 +115,7 @@ async function exercise(port: number, requests: number): Promise<void> {
   await disconnect(socket);
 }
 
-/** More than a pipe and what waits for it take, where each is a line of the log. */
+/** More requests than a pipe and the lines that wait for it can hold, at one line of the log for each. */
 const MANY = 1000;
 
 const OUTPUTS: [what: string, redirection: string, requests: number][] = [
@@ -149,32 +149,36 @@ for (const output of ["stdout", "stderr"] as const) {
   });
 }
 
-testWith([LINUX, "sh"], "an output that is read late has whole lines, and says how many were dropped", async () => {
-  await using running = await startBy("");
-  await exercise(running.port, MANY);
-  const stdout = new Response(running.process.stdout).text();
-  running.process.kill("SIGTERM");
-  const lines = (await stdout).trimEnd().split("\n");
-  const isLogged = (line: string) => / GET \/\d+\/\d+\/x{200} 200 OK \d+\.\d ms$/.test(line);
-  const logged = lines.filter(isLogged).length;
-  const dropped = lines.flatMap((line) => {
-    const match = /^\.\.\. dropped, since the output was not read in time: (\d+) lines$/.exec(line);
-    return match ? [Number(match[1])] : [];
-  });
-  assert(logged > 100 && logged < MANY, `${logged} lines`);
-  assert(dropped.length > 0);
-  // One for the start, 81 of the other requests.
-  assertEquals(lines.length - dropped.length + dropped.reduce((sum, count) => sum + count, 0), MANY + 82);
-  assertEquals(lines.filter((line) => !/^(\S+ listens |\.\.\. |\d{4}-.* ms$)/.test(line)), []);
-});
+testWith(
+  [LINUX, "sh"],
+  "an output that is read late has only whole lines, and says how many were dropped",
+  async () => {
+    await using running = await startBy("");
+    await exercise(running.port, MANY);
+    const stdout = new Response(running.process.stdout).text();
+    running.process.kill("SIGTERM");
+    const lines = (await stdout).trimEnd().split("\n");
+    const isLogged = (line: string) => / GET \/\d+\/\d+\/x{200} 200 OK \d+\.\d ms$/.test(line);
+    const logged = lines.filter(isLogged).length;
+    const dropped = lines.flatMap((line) => {
+      const match = /^\.\.\. dropped, since the output was not read in time: (\d+) lines$/.exec(line);
+      return match ? [Number(match[1])] : [];
+    });
+    assert(logged > 100 && logged < MANY, `${logged} lines`);
+    assert(dropped.length > 0);
+    // One for the start, 81 of the other requests.
+    assertEquals(lines.length - dropped.length + dropped.reduce((sum, count) => sum + count, 0), MANY + 82);
+    assertEquals(lines.filter((line) => !/^(\S+ listens |\.\.\. |\d{4}-.* ms$)/.test(line)), []);
+  },
+);
 
-/** What a terminal obeys, or what changes how a line reads, but for the line feed; as Latin-1 and as UTF-8. */
+/** Characters that control a terminal or change how a line reads, except the line feed; as Latin-1 and as UTF-8. */
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 testWith(
   ["sh"],
-  "nothing that a client sends is obeyed by the terminal of the program, or passes for a line of it",
+  "nothing that a client sends can control the program's terminal or look like one of its lines",
   async () => {
     await using running = await startBy("");
     const { port } = running;
@@ -225,7 +229,7 @@ async function withClock(body: (forward: (seconds: number) => void) => Promise<v
   }
 }
 
-Deno.test("a flood of errors prints few of them, and the next one says how many were not printed", async () => {
+Deno.test("only a few errors of a flood are printed, and the next one says how many were not", async () => {
   await withClock(async (forward) => {
     await using server = await running({
       onHTTPRequest() {
@@ -254,7 +258,7 @@ Deno.test("a flood of errors prints few of them, and the next one says how many 
   });
 });
 
-Deno.test("floods of some kinds of messages hide no other kind", async () => {
+Deno.test("floods of some kinds of messages do not hide other kinds", async () => {
   await using server = await running({
     onHTTPRequest(_webServer, { uri }) {
       if (uri !== "/nothing") throw new Error(uri);
@@ -305,7 +309,7 @@ Deno.test("floods of some kinds of messages hide no other kind", async () => {
   );
 });
 
-Deno.test("an error of new callbacks is printed, though the old ones had many", async () => {
+Deno.test("an error in new callbacks is printed, even if the old ones had many", async () => {
   const throwing = (message: string) => ({
     onHTTPRequest(): never {
       throw new Error(message);

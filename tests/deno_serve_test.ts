@@ -1,4 +1,4 @@
-/** A server as the program of `deno serve`: what it keeps, what it refuses, and how it ends. */
+/** A server under `deno serve`: the parameters that it accepts and refuses, and how it ends. */
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { once } from "./helpers.ts";
@@ -44,7 +44,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`deno serve ends with an error for what it does not keep: ${parameters}`, async () => {
+  Deno.test(`deno serve ends with an error for a parameter that it cannot keep: ${parameters}`, async () => {
     await withModule(parameters, async (module) => {
       const { message } = await assertRejects(() => serve(module), Error);
       assertMatch(message, sentence);
@@ -52,7 +52,7 @@ for (
   });
 }
 
-Deno.test("deno serve keeps an address that it listens on anyway", async () => {
+Deno.test("deno serve accepts an address on which it listens anyway", async () => {
   await withModule('localaddress: "127.0.0.1"', async (module) => {
     await using running = await serve(module);
     assertMatch(running.firstLine, /listens on http:\/\/127\.0\.0\.1:\d+\/$/);
@@ -76,7 +76,7 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
   });
 }
 
-Deno.test("deno serve --parallel: every worker says by which address it was asked", async () => {
+Deno.test("deno serve --parallel: every worker knows the address at which it was asked", async () => {
   await withModule("", async (module) => {
     await using running = await serve(module, "--parallel");
     const url = urlOf(running);

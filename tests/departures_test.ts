@@ -1,4 +1,4 @@
-/** Clients that go away at the worst moment, or stay and do nothing: they leave nothing behind, and keep no program from its end. */
+/** Clients that leave at the worst moment, or stay and do nothing: they leave nothing behind, and do not keep a program running. */
 
 import { assert, assertEquals } from "@std/assert";
 import { connect, disconnect, once } from "./helpers.ts";
@@ -48,21 +48,21 @@ const CASES: [what: string, count: number, callbacks: string][] = [
 for (const [what, count, callbacks] of CASES) {
   testWith(
     [LINUX, "python3"],
-    `${what} that are reset at once leave no descriptors behind, and take no places`,
+    `${what} that are reset at once leave no descriptors open and use up no connections`,
     async () => {
       await using program = await startSource(server(callbacks));
       const url = `http://127.0.0.1:${program.port}/`;
-      // What is opened once.
+      // Some descriptors are opened once, at the first connection.
       await disconnect(await connect(url));
       const before = openFiles(program.pid);
       await reset(program.port, "", count);
       const start = performance.now();
       const sockets = await Promise.all(Array.from({ length: 5 }, () => connectSoon(url)));
-      // The last ones that were reset may still be asked. Where the dead keep their places, it takes ten seconds.
+      // The callback may still run for the last ones. If dead clients kept counting, this would take ten seconds.
       assert(performance.now() - start < 5_000);
       const more = openFiles(program.pid) - sockets.length - before;
       await Promise.all(sockets.map((socket) => disconnect(socket)));
-      // None or two as a rule. Where the reset comes in the moment of the answer, Deno loses one; otherwise, each of them.
+      // None or two as a rule: Deno leaks one for each reset that comes in the moment of the answer.
       assert(more <= count / 8, `${more} more descriptors`);
       program.kill("SIGTERM");
       const { code, stdout } = await program.ended();

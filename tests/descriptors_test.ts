@@ -1,11 +1,11 @@
-/** File descriptors run out: the runtime stops to accept, and the server listens again. */
+/** File descriptors run out: `Deno.serve` stops accepting, and the server listens again. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { testWith } from "./programs.ts";
 import { CONFIG, PACKAGE } from "./support/deno.ts";
 import { Program } from "./support/program.ts";
 
-/** A server with few descriptors left, which says what it is told on standard error. */
+/** A server with few descriptors left. */
 const PROGRAM = `
 import { WebServer } from ${JSON.stringify(PACKAGE)};
 let starts = 0;
@@ -42,7 +42,7 @@ testWith(
 
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
     await new Promise((resolve) => socket.onopen = resolve);
-    // The runtime itself does not survive it in the first second of a process.
+    // Deno itself would not survive this in the first second of a process.
     await new Promise((resolve) => setTimeout(resolve, 5000));
     const flood: Deno.TcpConn[] = [];
     for (let count = 0; count < 100; count++) {

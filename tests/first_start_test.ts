@@ -1,4 +1,4 @@
-/** What the first start of the server downloads. */
+/** The packages that the first start of the server downloads. */
 
 import { cp } from "node:fs/promises";
 import { assertEquals, assertStringIncludes } from "@std/assert";

@@ -31,7 +31,7 @@ function recording(): { log: string[]; callbacks: Callbacks } {
   return { log, callbacks };
 }
 
-Deno.test("a new WebServer does not run, and has the operator's defaults", () => {
+Deno.test("a new WebServer is stopped, and has the operator's defaults", () => {
   const server = new WebServer();
   const { port, localaddress, name, active } = server.parameters;
   assertEquals({ port, localaddress, name, active }, {
@@ -132,7 +132,7 @@ Deno.test("set({ localaddress }) moves a running server on its port, to an addre
   }
 });
 
-Deno.test("set() of what is already so does nothing", async () => {
+Deno.test("set() with the present values does nothing", async () => {
   const log: string[] = [];
   await using subject = await running({ onServerStop: () => log.push("stop") });
   await subject.server.set({ ...subject.server.parameters });
@@ -150,7 +150,7 @@ Deno.test("set({ active }) starts and stops, together with other changes", async
   assertEquals([server.active, server.parameters.port, server.address], [false, 1, undefined]);
 });
 
-Deno.test("a taken port is one clear sentence, and onError hears of it once", async () => {
+Deno.test("a taken port is reported to onError once, in one clear sentence", async () => {
   using taken = takenPort();
   const errors: unknown[] = [];
   const server = new WebServer({
@@ -163,7 +163,7 @@ Deno.test("a taken port is one clear sentence, and onError hears of it once", as
   assertEquals([server.active, server.parameters.active, errors], [false, false, [["start", error]]]);
 });
 
-Deno.test("a port that is not to be had changes nothing: the server stays where it is, sockets included", async () => {
+Deno.test("a move to an unavailable port changes nothing: the server stays on its port, with its sockets", async () => {
   using taken = takenPort();
   await using subject = await running({ onHTTPRequest: () => new Response("here") });
   const socket = await connect(subject.url);
@@ -189,7 +189,7 @@ Deno.test("a transition left un-awaited is safe when it fails, and is printed wi
   assertMatch(String(lines[1]), /^webserver1: Cannot set parameter "port" to -1/);
 });
 
-Deno.test("set() takes its argument as it is when called, and what it cannot read rejects and blocks nothing", async () => {
+Deno.test("set() reads its argument when it is called, and rejects without blocking anything if it cannot", async () => {
   await using subject = await running();
   const change = { name: "first" };
   const done = subject.server.set(change);
@@ -232,7 +232,7 @@ Deno.test("a hundred overlapping calls end in the state asked for last, starts a
   }
 });
 
-Deno.test("stop() lets an answer under way arrive, and refuses new requests meanwhile", async () => {
+Deno.test("stop() lets an answer that is under way arrive, and refuses new requests in the meantime", async () => {
   const gate = deferred();
   const arrived = deferred();
   await using subject = await running({

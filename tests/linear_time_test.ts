@@ -1,5 +1,5 @@
 /**
- * Text of clients as large as the runtime takes it, in shapes on which regular expressions and trims take quadratic time: each request is
+ * Text of clients as large as Deno takes it, in shapes on which regular expressions and trims take quadratic time: each request is
  * answered, and none keeps the event loop for itself.
  */
 
@@ -10,7 +10,7 @@ import { verifyBasic } from "../mod.ts";
 import { running, type Subject } from "./helpers.ts";
 import { HANDSHAKE, handshake } from "./support/handshake.ts";
 
-/** Bytes of one value: the runtime takes heads of up to 64 KiB. */
+/** Bytes of one value: Deno accepts heads of up to 64 KiB. */
 const SIZE = 60_000;
 /** Milliseconds of processor time. Quadratic time is a second and more at this size, linear time a few milliseconds. */
 const BOUND = 500;
@@ -54,7 +54,7 @@ const SHAPES: Record<string, string> = {
   "letters beyond ASCII": filled("\xe4", "a", "b"),
 };
 
-/** Headers that the server, a helper of it or a usual callback reads, with what stands before the shape. */
+/** Headers that the server, its helpers or a usual callback read, and a text to put before the shape. */
 const HEADERS: [name: string, before?: string][] = [
   ["Accept"],
   ["Authorization"],
@@ -173,7 +173,7 @@ for (const [name, before = ""] of HEADERS) {
   });
 }
 
-/** Queries and forms of many kinds, of so many bytes. */
+/** Queries and forms of many kinds, each of about `size` bytes. */
 function queries(size: number): Record<string, string> {
   const filled = (pattern: string) => pattern.repeat(size / pattern.length);
   const numbered = (name: (index: number) => string) => {

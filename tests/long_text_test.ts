@@ -8,7 +8,7 @@ import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 
-/** What is handled of it, and what else fails as ever. */
+/** The state of the socket, and whether other errors still end a process. */
 const SERVER = `
 let closed = 0;
 const server = new WebServer({

@@ -6,7 +6,7 @@ import { deferred, printed, rawRequest, running } from "./helpers.ts";
 import { HANDSHAKE, handshake } from "./support/handshake.ts";
 import { LINUX, testWith } from "./programs.ts";
 
-/** Streams that tell when they are cancelled. */
+/** Streams that count their cancellations. */
 class Sources {
   made = 0;
   cancelled = 0;
@@ -32,7 +32,7 @@ class Sources {
   }
 }
 
-/** What a callback may return, with a stream in it. */
+/** Answers that a callback may return, with a stream in them. */
 const FORMS: Record<string, (stream: ReadableStream) => unknown> = {
   "a dictionary": (data) => ({ statusCode: 200, data }),
   "an event stream": (data) => ({ statusCode: 200, data, "Content-Type": "text/event-stream" }),
@@ -40,7 +40,7 @@ const FORMS: Record<string, (stream: ReadableStream) => unknown> = {
   "a Response with a length": (stream) => new Response(stream, { headers: { "content-length": "1000000000" } }),
 };
 
-/** What cannot be sent. */
+/** Answers that cannot be sent. */
 const IMPOSSIBLE: Record<string, (stream: ReadableStream) => unknown> = {
   "status 99": (data) => ({ statusCode: 99, data }),
   "status undefined": (data) => ({ statusCode: undefined, data }),
@@ -123,7 +123,7 @@ for (const [what, form] of Object.entries({ ...FORMS })) {
     }
   });
 
-  Deno.test(`the source of ${what} is cancelled when its client leaves, or when the server stops, in the midst`, async () => {
+  Deno.test(`the source of ${what} is cancelled halfway when its client leaves or the server stops`, async () => {
     for (const leave of [true, false]) {
       const sources = new Sources();
       await using subject = await running({ onHTTPRequest: () => form(sources.make()) as Response }, {

@@ -34,14 +34,14 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
   });
 }
 
-Deno.test("the program takes parameters as flags", async () => {
+Deno.test("the program accepts parameters as flags", async () => {
   await using running = await start([program, "--port=0", "--localaddress", "127.0.0.1", "--name=panel"]);
   assertMatch(running.firstLine, /^panel listens on http:\/\/127\.0\.0\.1:\d+\/ \(127\.0\.0\.1\)$/);
   const answer = await fetch(urlOf(running));
   assertEquals(await answer.text(), "<b>TouchDesigner: </b>panel");
 });
 
-Deno.test("a taken port is one clear sentence, with exit code 1", async () => {
+Deno.test("a taken port is reported in one clear sentence, with exit code 1", async () => {
   using listener = Deno.listen({ port: 0, hostname: "0.0.0.0" });
   const { port } = listener.addr as Deno.NetAddr;
   const { code, stdout, stderr } = await run(["--port", String(port)]);

@@ -1,6 +1,6 @@
 /** Tests that need something beside Deno. */
 
-/** What a test needs: a program on the PATH, or something else with a name of its own. */
+/** What a test needs: a program on the PATH, or something else that has a name. */
 export type Need = string | { readonly name: string; readonly isThere: boolean };
 
 export const LINUX: Need = { name: "Linux", isThere: Deno.build.os === "linux" };

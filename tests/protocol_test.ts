@@ -7,7 +7,7 @@ import { running } from "./helpers.ts";
 import { HANDSHAKE } from "./support/handshake.ts";
 import { RawWebSocket } from "./support/raw_websocket.ts";
 
-/** What `onWebSocketRequest` does, what the client offers, and what it gets: "" is none. */
+/** What `onWebSocketRequest` does, what the client offers, and what it gets; "" is no sub-protocol. */
 const CASES: [what: string, Callbacks, offers: string[], expected: string][] = [
   ["no callback picks one, and none is offered", {}, [], ""],
   ["no callback picks one", {}, ["one", "two"], "one"],
@@ -75,7 +75,7 @@ function byDeno(url: string, offers: string[]): Promise<string> {
 }
 
 for (const [what, callbacks, offers, expected] of CASES) {
-  Deno.test(`the sub-protocol where ${what}`, async () => {
+  Deno.test(`the sub-protocol if ${what}`, async () => {
     await using subject = await running(callbacks);
     assertEquals(await byPackage(subject.url, offers), expected);
     assertEquals(await byDeno(subject.url, offers), expected);

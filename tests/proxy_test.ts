@@ -22,7 +22,7 @@ interface Proxied extends AsyncDisposable {
   readonly certificate: string;
   /** A TLS connection to the proxy. */
   tls(): Promise<Deno.TlsConn>;
-  /** What curl prints for a path, coming from an address. */
+  /** What curl prints for a path, if it connects from this address. */
   curl(from: string, path: string, ...flags: string[]): Promise<string>;
 }
 
@@ -100,7 +100,7 @@ async function received(connection: Deno.Conn, onData = () => {}): Promise<strin
   return text;
 }
 
-/** Sends a byte now and then, until the other side closes; returns what it said. */
+/** Sends a byte now and then until the other side closes; returns what came back. */
 async function trickle(connection: Deno.Conn): Promise<string> {
   const timer = setInterval(() => send(connection, "x").catch(() => {}), 100);
   try {
@@ -110,7 +110,7 @@ async function trickle(connection: Deno.Conn): Promise<string> {
   }
 }
 
-/** Callbacks that count the requests and answer with who asks. */
+/** Callbacks that count the requests, and answer with the client's address. */
 function counting() {
   const seen: string[] = [];
   const callbacks: Callbacks = {
@@ -138,7 +138,7 @@ proxied("the proxy speaks HTTP/2, and leads from http to https", async () => {
   assertEquals([answer.status, new URL(answer.headers.get("location")!).protocol], [301, "https:"]);
 });
 
-proxied("a WebSocket of the panel's own page goes through the proxy and stays while nothing is said", async () => {
+proxied("a WebSocket of the panel's own page passes the proxy and stays open while nothing is sent", async () => {
   const opened: string[] = [];
   await using proxy = await behindProxy(
     {
@@ -169,7 +169,7 @@ proxied("a WebSocket of the panel's own page goes through the proxy and stays wh
   await closed.promise;
 });
 
-proxied("the proxy cuts a client that sends its head slowly, and the server never hears of it", async () => {
+proxied("the proxy disconnects a client that sends its head slowly, before the server sees it", async () => {
   const { seen, callbacks } = counting();
   await using proxy = await behindProxy(callbacks);
   using connection = await proxy.tls();
@@ -178,7 +178,7 @@ proxied("the proxy cuts a client that sends its head slowly, and the server neve
   assertEquals(seen, []);
 });
 
-proxied("the proxy cuts a client that sends its body slowly, and the server never hears of it", async () => {
+proxied("the proxy disconnects a client that sends its body slowly, before the server sees it", async () => {
   const { seen, callbacks } = counting();
   await using proxy = await behindProxy(callbacks);
   using connection = await proxy.tls();
@@ -202,29 +202,32 @@ proxied("the proxy closes a connection that stays open without a next request", 
   assertMatch(await received(connection), /^HTTP\/1\.1 200 OK\r\n/);
 });
 
-proxied("the proxy cuts a client that takes nothing of its answer, and the server releases the stream", async () => {
-  const released = deferred();
-  await using proxy = await behindProxy({
-    onHTTPRequest: () =>
-      new Response(
-        new ReadableStream({
-          pull: (controller) => controller.enqueue(new Uint8Array(65536)),
-          cancel: () => released.resolve(),
-        }),
-      ),
-  });
-  using connection = await proxy.tls();
-  await send(connection, "GET / HTTP/1.1\nHost: localhost\n\n");
-  await released.promise;
-});
+proxied(
+  "the proxy disconnects a client that does not read its answer, and the server releases the stream",
+  async () => {
+    const released = deferred();
+    await using proxy = await behindProxy({
+      onHTTPRequest: () =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(65536)),
+            cancel: () => released.resolve(),
+          }),
+        ),
+    });
+    using connection = await proxy.tls();
+    await send(connection, "GET / HTTP/1.1\nHost: localhost\n\n");
+    await released.promise;
+  },
+);
 
-proxied("the proxy cuts a WebSocket that takes nothing, so that the server is rid of it", async () => {
+proxied("the proxy disconnects a WebSocket client that does not read, and the server reports the close", async () => {
   const closed = deferred<number>();
   await using proxy = await behindProxy(
     {
       onWebSocketOpen(webServer, client) {
         const message = new Uint8Array(65536);
-        // More than the buffers of proxy and kernel take, and little enough to be accepted by the server.
+        // More than the buffers of proxy and kernel hold, and little enough for the server to accept.
         for (let sent = 0; sent < 300 && webServer.webSocketSendBinary(client, message); sent++);
       },
       onWebSocketClose: (_webServer, _client, code) => closed.resolve(code),
@@ -237,7 +240,7 @@ proxied("the proxy cuts a WebSocket that takes nothing, so that the server is ri
   assertEquals(await closed.promise, 1006);
 });
 
-proxied("the proxy admits a hundred connections of one address, and others meanwhile", async () => {
+proxied("the proxy admits a hundred connections from one address, and those from others at the same time", async () => {
   // They say nothing, and are not to be cut for that here.
   const patient = (config: string) => config.replace("timeout client 2000ms", "timeout client 60s");
   await using proxy = await behindProxy(counting().callbacks, {}, patient);
@@ -290,7 +293,7 @@ proxied("the proxy refuses names that are not its own, and bodies announced as t
   assert(seen.length === 0);
 });
 
-/** Sends chunks until this many bytes are sent, or the other side takes no more; how many were taken. */
+/** Sends chunks until this many bytes are sent, or the other side stops reading; returns how many were sent. */
 async function flood(
   connection: Deno.Conn,
   chunk: string,
@@ -311,7 +314,7 @@ async function flood(
   return sent;
 }
 
-proxied("the proxy cuts a body with trailers without end, and the server never hears of it", async () => {
+proxied("the proxy disconnects a client that sends endless trailers, before the server sees it", async () => {
   const { seen, callbacks } = counting();
   await using proxy = await behindProxy(callbacks);
   using connection = await proxy.tls();
@@ -322,7 +325,7 @@ proxied("the proxy cuts a body with trailers without end, and the server never h
   assertEquals(seen, []);
 });
 
-proxied("the proxy takes little of what a client sends while its answer is on its way", async () => {
+proxied("the proxy buffers little of what a client sends while its answer is on its way", async () => {
   const waiting = new Promise<never>(() => {});
   await using proxy = await behindProxy({ onHTTPRequest: () => waiting, onError: () => {} }, { requestTimeout: 1 });
   const connection = await proxy.tls();

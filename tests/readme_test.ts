@@ -1,4 +1,4 @@
-/** What the README and the examples show, run as they stand but for the port. */
+/** The code in the README and the examples, run unchanged except for the port. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { deno, ROOT } from "./support/deno.ts";

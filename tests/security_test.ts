@@ -1,4 +1,4 @@
-/** What SECURITY.md shows, run as it stands. */
+/** The code and figures in SECURITY.md, tested unchanged. */
 
 import { pathToFileURL } from "node:url";
 import { assertEquals } from "@std/assert";

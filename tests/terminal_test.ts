@@ -1,4 +1,4 @@
-/** The program in a terminal, and without one: what the end of the terminal does, and one that is stopped. */
+/** The program in a terminal that ends or stops reading, and without a terminal. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { connect, once } from "./helpers.ts";
@@ -81,7 +81,7 @@ testWith(
   "a terminal that shows nothing any more stops neither the answers of the program nor its end",
   async () => {
     await using terminal = await InTerminal.start("--log");
-    // Far more than a terminal takes.
+    // Far more than a terminal buffers.
     const path = "x".repeat(200);
     for (let round = 0; round < 100; round++) {
       const answers = await Promise.all(Array.from({ length: 10 }, () => fetch(terminal.url + path)));

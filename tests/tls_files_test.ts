@@ -157,7 +157,7 @@ for (
     ["the older form with Camellia", "rsa -traditional -camellia256"],
   ] as const
 ) {
-  tlsTest(`a key encrypted in ${encryption}, which the runtime does not open, is refused`, async (files) => {
+  tlsTest(`a key encrypted in ${encryption}, which Deno cannot open, is refused`, async (files) => {
     const { certificate, privatekey } = await files.pair("server", {}, RSA);
     const encrypt = [...conversion.split(" "), "-in", privatekey, "-out", "encrypted.key"];
     await files.openssl(...encrypt, "-passout", `pass:${PASSWORD}`);
@@ -181,7 +181,7 @@ for (
   });
 }
 
-tlsTest("a key of a kind that the runtime cannot even name, or that is damaged, is refused", async (files) => {
+tlsTest("a key of a kind that Deno cannot even name, or that is damaged, is refused", async (files) => {
   const { certificate } = await files.pair();
   const brainpool = await files.key("brainpool.key", "-algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1");
   const damaged = await files.write("damaged.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
@@ -240,7 +240,7 @@ for (
     ["text around it", (text: string) => `Bag Attributes\n    friendlyName: -----\n${text}\nthe end -----BEGIN`],
   ] as const
 ) {
-  tlsTest(`files with ${what} serve https`, async (files) => {
+  tlsTest(`files with ${what} work for https`, async (files) => {
     const pair = await files.pair();
     const altered = { privatekey: files.path("altered.key"), certificate: files.path("altered.crt") };
     await files.write("altered.key", change(await Deno.readTextFile(pair.privatekey)));
@@ -375,7 +375,7 @@ for (
       "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END CERTIFICATE-----\n",
       undefined,
     ],
-    // A matter of milliseconds where each byte is looked at once, of minutes where it is not.
+    // This takes milliseconds if each byte is read once, and minutes if not.
     ["a mebibyte of beginnings", "-----BEGIN PRIVATE KEY-----".repeat(38_000), undefined],
     ["a mebibyte of dashes", "-".repeat(1_000_000), undefined],
   ] as const
@@ -404,7 +404,7 @@ tlsTest("a damaged certificate is refused", async (files) => {
   );
 });
 
-tlsTest("a file that is not there, a directory, and one that is too large are refused", async (files) => {
+tlsTest("a missing file, a directory, and a file that is too large are refused", async (files) => {
   const pair = await files.pair();
   await Deno.mkdir(files.path("folder"));
   await files.write("large.pem", "");

@@ -50,7 +50,7 @@ async function renewable(files: Certificates) {
   };
 }
 
-/** Notices starts, to be told which certificate one of them has brought. */
+/** Waits for the start that brings a certificate. */
 class Starts {
   #next = deferred();
 
@@ -62,7 +62,7 @@ class Starts {
     },
   };
 
-  /** Resolves when this certificate is served; a file that is written in steps may be taken up more than once. */
+  /** Resolves when this certificate is served; a file that is written in steps may be loaded more than once. */
   async bring(port: number, certificate: string): Promise<void> {
     const expected = await fingerprint(certificate);
     for (;;) {
@@ -165,7 +165,7 @@ for (const [version, ...flags] of [["2", "--http2"], ["1.1", "--http1.1"], ["2",
   }, ["curl"]);
 }
 
-tlsTest("bytes that are no TLS harm nobody", async (files) => {
+tlsTest("bytes that are not TLS leave other clients unaffected", async (files) => {
   const pair = await files.pair();
   await using subject = await running(callbacks, { secure: true, ...pair });
   const hello = new Uint8Array([0x16, 3, 1, 0xff, 0xff, 1, 0, 0xff]);
@@ -225,7 +225,7 @@ tlsTest("a chain whose second certificate has expired is served, with a warning"
   assertStringIncludes(lines[0]!.join(" "), `Certificate 2 in "${certificate}" expired on 2021-01-01T00:00:00.000Z`);
 });
 
-tlsTest("restart() takes up a renewed certificate, on the same port", async (files) => {
+tlsTest("restart() uses a renewed certificate, on the same port", async (files) => {
   const { pair, renew } = await renewable(files);
   await using subject = await running(callbacks, { secure: true, ...pair });
   const before = await fingerprint(pair.certificate);
@@ -276,7 +276,7 @@ tlsTest("set() of other files serves those; of bad ones, changes nothing", async
   await assertServed(subject, other.certificate);
 });
 
-tlsTest("the files are no matter while secure is off, and are read at the start only", async (files) => {
+tlsTest("the files are ignored while secure is off, and read only at the start", async (files) => {
   const server = new WebServer({
     port: 0,
     localaddress: "127.0.0.1",
@@ -305,12 +305,12 @@ for (
     ["is put in its place by a rename", (from: string, to: string) => Deno.rename(from, to)],
   ] as const
 ) {
-  tlsTest(`with watch, a renewed certificate that ${way} is taken up`, async (files) => {
+  tlsTest(`with watch, a renewed certificate that ${way} is used`, async (files) => {
     const pair = await files.pair("server");
     const starts = new Starts();
     await using subject = await running(starts.callbacks, { secure: true, watch: true, ...pair });
     for (const name of ["next.crt", "last.crt"]) {
-      // Of the same key, so that one file is all there is to save.
+      // For the same key, so that only one file has to be saved.
       const next = await files.certificate(pair.privatekey, {}, name);
       await replace(next, pair.certificate);
       await starts.bring(subject.port, pair.certificate);
@@ -321,7 +321,7 @@ for (
 }
 
 tlsTest(
-  "with watch, a bad renewed certificate leaves the old one serving, and a good one later is taken up",
+  "with watch, a bad renewed certificate leaves the old one serving, and a good one later is used",
   async (files) => {
     const pair = await files.pair("server");
     const next = await files.certificate(pair.privatekey, {}, "next.crt");
@@ -390,7 +390,7 @@ async function printedBy(files: Certificates, flags: string[]): Promise<string> 
 
 const FLAG = "--allow-read=certs/server.key,certs/server.crt";
 
-tlsTest("the start reads just the two files", async (files) => {
+tlsTest("the start reads only the two files", async (files) => {
   assertEquals(await printedBy(files, [FLAG]), "made\nhello\n");
 });
 
@@ -408,7 +408,7 @@ for (
   });
 }
 
-tlsTest("the flag is quoted for a shell where a path has a space", async (files) => {
+tlsTest("the flag is quoted for a shell if a path has a space", async (files) => {
   const flag = /run Deno with (--allow-read="[^"]* [^"]*")$/;
   const text = await printedBy(files, []);
   assert(!flag.test(text));
@@ -419,7 +419,7 @@ tlsTest("the flag is quoted for a shell where a path has a space", async (files)
   assertMatch(stdout.trimEnd(), flag);
 });
 
-/** Runs the program on a terminal of its own, and gives this answer to whatever it asks; returns what is on the screen. */
+/** Runs the program in a new terminal, and gives this answer to all its questions; returns what is on the screen. */
 async function onTerminal(files: Certificates, answer: "y" | "n"): Promise<string> {
   const command = [Deno.execPath(), ...await program(files, [])].map((word) => `'${word}'`).join(" ");
   await using terminal = new Program("script", ["--quiet", "--command", command, "/dev/null"], {
@@ -433,7 +433,7 @@ async function onTerminal(files: Certificates, answer: "y" | "n"): Promise<strin
   return stdout;
 }
 
-/** The `script` of other systems takes other arguments. */
+/** `script` has other arguments on other systems. */
 const TERMINAL = [LINUX, "script"];
 
 function asked(text: string): string[] {
@@ -442,7 +442,7 @@ function asked(text: string): string[] {
   ];
 }
 
-tlsTest("on a terminal, Deno asks for just the two files, and the server starts", async (files) => {
+tlsTest("on a terminal, Deno asks only for the two files, and the server starts", async (files) => {
   const text = await onTerminal(files, "y");
   assertEquals(asked(text), ["read access certs/server.key", "read access certs/server.crt"]);
   assertMatch(text, /^hello\r?$/m);
@@ -457,7 +457,7 @@ tlsTest("on a terminal, a refusal is asked for once, and its error has the exact
 
 const PASSWORD = "hunter2-correct-horse";
 
-/** All that there is to look at an object with. */
+/** Every way to print an object. */
 function views(value: unknown): string[] {
   const options = { depth: Infinity, iterableLimit: Infinity, strAbbreviateSize: Infinity };
   return [
@@ -470,7 +470,7 @@ function views(value: unknown): string[] {
   ];
 }
 
-tlsTest("the password can be read by code, and is shown by nothing, nor is the key", async (files) => {
+tlsTest("code can read the password, but nothing that is printed shows it or the key", async (files) => {
   const { certificate, privatekey: plain } = await files.pair();
   const privatekey = files.path("encrypted.key");
   await files.openssl("pkcs8", "-topk8", "-in", plain, "-out", privatekey, "-passout", `pass:${PASSWORD}`);

@@ -1,8 +1,8 @@
 /**
  * Clients that misbehave: `misfits.ts PORT`. They hang, lie and leave until a line comes in, which is answered by how many there
- * were. What becomes of them is not looked at, but of what they do to others.
+ * were. Only their effect on others counts, not what happens to them.
  *
- * None resets its connection in mid-handshake: the runtime leaks a file for each that does (`L1` of the reference).
+ * None resets its connection during the handshake: Deno leaks a file descriptor for each that does.
  */
 
 import { frame } from "../../tests/support/frame.ts";
@@ -121,7 +121,7 @@ async function misbehave(): Promise<void> {
       count++;
       await misfits[Math.floor(Math.random() * misfits.length)]!(connection);
     } catch {
-      // Such is their life.
+      // A misfit may fail: only its effect on others counts.
     }
     await pause(Math.random() * 50);
   }

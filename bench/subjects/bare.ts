@@ -2,7 +2,7 @@
 
 import { bytes, folder, HTML, HTML_HEADERS, IDLE_TIMEOUT, name, serveFile, subject } from "./subject.ts";
 
-// The handlers have two arguments, since fewer let the runtime cut corners.
+// The handlers have two arguments, since fewer let Deno cut corners.
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
 const template: Handler = (_request, _info) => new Response(HTML, { headers: HTML_HEADERS });

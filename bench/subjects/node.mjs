@@ -22,7 +22,7 @@ function send(response, type, body, headers = {}) {
 const template = (_request, response) =>
   send(response, "text/html; charset=utf-8", HTML, { "x-content-type-options": "nosniff" });
 
-/** A listener that is async: what a client cuts off is no reason to end. */
+/** An async listener, whose errors do not end the process: a client may break off. */
 const quietly = (listener) => (request, response) => void listener(request, response).catch(() => {});
 
 /** Answers with a file, and what a browser's cache asks for. */

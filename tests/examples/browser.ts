@@ -9,7 +9,7 @@ import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
 
-/** A page that is looked at, and what went wrong in it. */
+/** A visited page, and what went wrong in it. */
 export interface Visit {
   readonly page: Page;
   /** Messages of the console that are errors, and uncaught exceptions. */
@@ -20,7 +20,7 @@ export interface Visit {
 
 /** A running Chromium. */
 export interface Chromium extends AsyncDisposable {
-  /** Opens a page in a profile of its own: no cookies, no cache of another. */
+  /** Opens a page in a new profile, without the cookies and the cache of others. */
   visit(url: string, options?: BrowserContextOptions): Promise<Visit>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Many WebSockets in a process of their own: `clients_process.ts URL COUNT`. It takes commands and gives answers as lines of JSON.
+ * Many WebSockets in a separate process: `clients_process.ts URL COUNT`. It reads commands and prints answers, as lines of JSON.
  * A message is known as `text hello` or `binary 00ff`.
  *
  * - It says `{ open: { GROUP: clients } }` when all are open. The group is where a client has landed: the header
