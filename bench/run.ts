@@ -72,17 +72,23 @@ if (reason !== undefined) {
 const { versions, missing } = await takeInventory();
 const folder = await makeFolder();
 const rows: Row[] = [];
+const failures: string[] = [];
 const started = performance.now();
 try {
   for (const one of chosen) {
     const subjects = one.subjects.filter((subject) => !missing.has(subject));
     if (Deno.stderr.isTerminal()) console.error(`${one.name}: ${subjects.join(", ")}`);
-    rows.push(await measure(one, subjects, folder));
+    try {
+      rows.push(await measure(one, subjects, folder));
+    } catch (error) {
+      failures.push(`${one.name}: ${(error as Error).message}`);
+    }
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
 const [cpu] = cpus();
+if (failures.length > 0) Deno.exitCode = 1;
 const conditions = {
   date: new Date().toISOString().slice(0, 10),
   versions,
@@ -94,7 +100,7 @@ const conditions = {
   minutes: Number(((performance.now() - started) / 60_000).toFixed(1)),
 };
 if (values.json) {
-  console.log(JSON.stringify({ conditions, rows }));
+  console.log(JSON.stringify({ conditions, rows, failures }));
 } else {
   console.log(table(rows));
   console.log(
@@ -102,5 +108,5 @@ if (values.json) {
       `${conditions.system}, ${conditions.machine}`,
   );
   console.log(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", "));
-  for (const reason of conditions.missing) console.log(`Not measured: ${reason}`);
+  for (const reason of [...conditions.missing, ...failures]) console.log(`Not measured: ${reason}`);
 }
