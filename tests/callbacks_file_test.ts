@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadCallbacks } from "../internal/callbacks_module.ts";
 import { template, WebServer, type WebServerParameters } from "../mod.ts";
-import { connect, disconnect, once, printed } from "./helpers.ts";
+import { connect, disconnect, once, printed, replyTo } from "./helpers.ts";
 import { denoOutput } from "./support/deno.ts";
 import { output } from "./support/program.ts";
 
@@ -498,10 +498,7 @@ Deno.test("the file for an editor behaves as the template, and has all of its ca
       assertEquals(await answer.text(), "<b>TouchDesigner: </b>stage");
       const socket = await connect(subject.url);
       for (const sent of ["hello", new Uint8Array([0, 1, 255])]) {
-        const echo = once(socket, "message");
-        socket.send(sent);
-        const { data } = await echo;
-        assertEquals(typeof sent === "string" ? data : new Uint8Array(data), sent);
+        assertEquals(await replyTo(socket, sent), sent);
       }
       await disconnect(socket);
       const { errors, warnings } = subject.server.info();

@@ -86,6 +86,14 @@ export async function connect(url: string, uri = ""): Promise<WebSocket> {
   return socket;
 }
 
+/** Sends text or bytes, and resolves with the message that comes next. */
+export async function replyTo(socket: WebSocket, sent: string | Uint8Array<ArrayBuffer>): Promise<string | Uint8Array> {
+  const reply = once(socket, "message");
+  socket.send(sent);
+  const { data } = await reply;
+  return typeof data === "string" ? data : new Uint8Array(data);
+}
+
 /** Closes a WebSocket and waits until that is done. */
 export async function disconnect(socket: WebSocket, code?: number, reason?: string): Promise<CloseEvent> {
   const closed = once(socket, "close");

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { connect, deferred, disconnect, once, printed, rawRequest, running } from "./helpers.ts";
+import { freePort } from "./support/free_port.ts";
 
 const local = { port: 0, localaddress: "127.0.0.1" };
 
@@ -10,12 +11,6 @@ const local = { port: 0, localaddress: "127.0.0.1" };
 function takenPort(): Disposable & { port: number } {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   return { port: (listener.addr as Deno.NetAddr).port, [Symbol.dispose]: () => listener.close() };
-}
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  using taken = takenPort();
-  return taken.port;
 }
 
 /** Callbacks that record each start and stop. */
@@ -29,6 +24,20 @@ function recording(): { log: string[]; callbacks: Callbacks } {
     },
   };
   return { log, callbacks };
+}
+
+/** A callback that answers with a text once `gate` is resolved; `arrived` is resolved when the first request is there. */
+function held(text: string) {
+  const gate = deferred();
+  const arrived = deferred();
+  const callbacks: Callbacks = {
+    async onHTTPRequest() {
+      arrived.resolve();
+      await gate.promise;
+      return new Response(text);
+    },
+  };
+  return { gate, arrived, callbacks };
 }
 
 Deno.test("a new WebServer is stopped, and has the operator's defaults", () => {
@@ -84,15 +93,8 @@ Deno.test("restart() stops and starts on the port it had, and does nothing while
 });
 
 Deno.test("set() changes name and callbacks in place, with sockets and requests undisturbed", async () => {
-  const gate = deferred();
-  const arrived = deferred();
-  await using subject = await running({
-    onHTTPRequest: async () => {
-      arrived.resolve();
-      await gate.promise;
-      return new Response("old");
-    },
-  });
+  const { gate, arrived, callbacks } = held("old");
+  await using subject = await running(callbacks);
   const socket = await connect(subject.url);
   const slow = fetch(subject.url);
   await arrived.promise;
@@ -233,15 +235,8 @@ Deno.test("a hundred overlapping calls end in the state asked for last, starts a
 });
 
 Deno.test("stop() lets an answer that is under way arrive, and refuses new requests in the meantime", async () => {
-  const gate = deferred();
-  const arrived = deferred();
-  await using subject = await running({
-    onHTTPRequest: async () => {
-      arrived.resolve();
-      await gate.promise;
-      return new Response("whole");
-    },
-  }, { shutdownTimeout: 60 });
+  const { gate, arrived, callbacks } = held("whole");
+  await using subject = await running(callbacks, { shutdownTimeout: 60 });
   const answer = fetch(subject.url);
   await arrived.promise;
   const stopped = subject.server.stop();

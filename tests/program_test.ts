@@ -1,7 +1,7 @@
 /** The program: `mod.ts` on the command line, and a server as the default export for `deno serve`. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { connect, disconnect, once } from "./helpers.ts";
+import { connect, disconnect, once, replyTo } from "./helpers.ts";
 import { program, run, start, urlOf } from "./program.ts";
 
 Deno.test("the program says where it listens in one line, and answers with the template", async () => {
@@ -14,10 +14,7 @@ Deno.test("the program says where it listens in one line, and answers with the t
 
   const socket = await connect(url, "any/path");
   for (const sent of ["hello", new Uint8Array([0, 1, 255])]) {
-    const echo = once(socket, "message");
-    socket.send(sent);
-    const { data } = await echo;
-    assertEquals(typeof sent === "string" ? data : new Uint8Array(data), sent);
+    assertEquals(await replyTo(socket, sent), sent);
   }
   await disconnect(socket);
 });
