@@ -1,8 +1,8 @@
 /**
- * What guessing costs everybody else: the 99th-percentile latency of a light load of other requests while eight clients guess
+ * What guessing passwords costs all other clients: the 99th-percentile latency of a light load of other requests while eight clients guess
  * passwords against `verifyBasic` without pause, as a ratio to the same load alone.
  *
- * The server, those who guess and those who ask are processes of their own. The two are measured in turn, round after
+ * The server, the guessing clients and the others run in separate processes. The two loads are measured in turn, round after
  * round, so that noise of the machine meets both alike; a latency is the median over the rounds, the ratio the median of
  * the ratios within a round. `--json` prints for machines, `--rounds N` and `--seconds N` change the length.
  */
@@ -10,13 +10,14 @@
 import { parseArgs } from "node:util";
 import { challenge, hashPassword, verifyBasic } from "../auth.ts";
 import { WebServer } from "../mod.ts";
+import { deno } from "../tests/support/deno.ts";
+import type { Program } from "../tests/support/program.ts";
+import { median, quantile } from "./statistics.ts";
 
 const GUESSERS = 8;
 /** Milliseconds between two requests of the light load. */
 const PAUSE = 5;
 const TARGET = 5;
-/** Seconds for a round beside the load itself: three programs to start, and a few guesses to wait for. */
-const ALLOWANCE = 30;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,7 +30,7 @@ const { values, positionals } = parseArgs({
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 
-/** The parts, each in a process of its own that is told its task by argument and prints one line when it is ready or done. */
+/** The parts. Each runs in a separate process, gets its task by argument, and prints one line when it is ready or done. */
 const parts: Record<string, (...args: string[]) => Promise<void>> = {
   /** A page for all at /, one for those with a password at /panel. */
   async server() {
@@ -86,57 +87,33 @@ const parts: Record<string, (...args: string[]) => Promise<void>> = {
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
     await Promise.all(pending);
-    console.log(latencies.sort((a, b) => a - b)[Math.ceil(latencies.length * 0.99) - 1]);
+    console.log(quantile(latencies, 0.99));
   },
 };
 
-/** Whatever happens, no part lives longer. */
-const deadline = AbortSignal.timeout((ALLOWANCE + 2 * seconds) * rounds * 1_000);
-
-interface Part extends AsyncDisposable {
-  readonly line: string;
-}
-
 /** Runs a part until it has printed its line. */
-async function run(part: string, ...args: string[]): Promise<Part> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-net", import.meta.filename!, `--seconds=${seconds}`, part, ...args],
+async function run(part: string, ...args: string[]): Promise<Program> {
+  const program = deno("run", ["--allow-net", import.meta.filename!, `--seconds=${seconds}`, part, ...args], {
     stdin: "null",
-    stdout: "piped",
-    signal: deadline,
-  }).spawn();
-  const reader = process.stdout.getReader();
-  const { value, done } = await reader.read();
-  if (done) throw new Error(`The part "${part}" ended, or was ended, before it was ready`);
-  return {
-    line: new TextDecoder().decode(value).trim(),
-    async [Symbol.asyncDispose]() {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-      await reader.cancel();
-      await process.status;
-    },
-  };
+  });
+  try {
+    await program.printed("\n");
+    return program;
+  } catch (error) {
+    await program.stop("SIGKILL");
+    throw error;
+  }
 }
 
 /** Milliseconds. */
 async function latency(url: string): Promise<number> {
   await using asked = await run("ask", url);
-  return Number(asked.line);
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return Number(asked.firstLine);
 }
 
 async function measure() {
   await using server = await run("server");
-  const url = server.line;
+  const url = server.firstLine;
   const samples: { alone: number; guessed: number }[] = [];
   for (let round = 0; round < rounds; round++) {
     const alone = await latency(url);

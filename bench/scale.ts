@@ -2,14 +2,19 @@
  * What a broadcast costs, on one process, on all cores and over a broker: the figures of `docs/scale.md`.
  *
  * One client sends 64 bytes of text, all clients get them. The setups are measured in turn, round after round; a figure is the
- * median over the rounds. The clients run on the same machine, in a process of their own, and take about as much of it as the
- * server: the CPU time a delivery is what carries over to other machines. Linux only; the last setup needs Mosquitto (on
+ * median over the rounds. The clients run on the same machine, in a separate process, and use about as much of it as the
+ * server, so only the CPU time of a delivery carries over to other machines. Linux only; the last setup needs Mosquitto (on
  * Debian: `apt-get install mosquitto`) and is left out without it. `--json` prints for machines, `--rounds N` and
  * `--clients N` (up to 1,000) change the size.
  */
 
 import { parseArgs } from "node:util";
-import { deno, freePort, Program, served } from "../tests/examples/program.ts";
+import { deno } from "../tests/support/deno.ts";
+import { example } from "../tests/support/example.ts";
+import { freePort } from "../tests/support/free_port.ts";
+import { output, Program } from "../tests/support/program.ts";
+import { cpuTime, residentMemory } from "../tests/support/usage.ts";
+import { median } from "./statistics.ts";
 
 const { values } = parseArgs({
   options: {
@@ -62,8 +67,12 @@ async function relays(): Promise<Subject> {
   const broker = stack.use(new Program("mosquitto", ["-p", `${port}`]));
   await broker.line(/ running$/);
   const env = { MQTT_URL: `mqtt://127.0.0.1:${port}` };
-  const servers = [await served("examples/relay_mqtt/main.ts", env), await served("examples/relay_mqtt/main.ts", env)];
-  for (const server of servers) await stack.use(server).program.line(/^Connected/);
+  const servers = [];
+  for (let count = 0; count < 2; count++) {
+    const server = stack.use(await example("examples/relay_mqtt/main.ts", { env }));
+    await server.program.line(/^Connected/);
+    servers.push(server);
+  }
   return {
     urls: servers.map(({ url }) => `${url.replace("http", "ws")}room`),
     pids: servers.map(({ program }) => program.pid),
@@ -71,7 +80,7 @@ async function relays(): Promise<Subject> {
   };
 }
 
-const mosquitto = await new Deno.Command("mosquitto", { args: ["-h"] }).output().then(() => true, () => false);
+const mosquitto = await output("mosquitto", ["-h"]).then(() => true, () => false);
 const cores = navigator.hardwareConcurrency;
 const setups: Record<string, () => Promise<Subject>> = {
   "one process": () => broadcaster([]),
@@ -79,27 +88,16 @@ const setups: Record<string, () => Promise<Subject>> = {
   ...(mosquitto && { "2 processes, one broker": relays }),
 };
 
-/** Bytes of memory and seconds of CPU time of a process (proc(5)). */
-async function usage(pid: number): Promise<{ memory: number; cpu: number }> {
-  const [status, stat] = await Promise.all(["status", "stat"].map((name) => Deno.readTextFile(`/proc/${pid}/${name}`)));
-  const fields = stat!.slice(stat!.lastIndexOf(")") + 2).split(" ");
-  // In ticks of 10 ms.
-  return {
-    memory: Number(/VmRSS:\s+(\d+)/.exec(status!)![1]) * 1_024,
-    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
-  };
-}
-
-async function usageOf({ pids }: Subject): Promise<{ memory: number; cpu: number }> {
-  const all = await Promise.all(pids.map(usage));
-  return all.reduce((sum, one) => ({ memory: sum.memory + one.memory, cpu: sum.cpu + one.cpu }));
+/** Bytes of memory and seconds of processor time of all servers. */
+function usageOf({ pids }: Subject): { memory: number; cpu: number } {
+  const sum = (usage: (pid: number) => number) => pids.map(usage).reduce((one, other) => one + other);
+  return { memory: sum(residentMemory), cpu: sum(cpuTime) };
 }
 
 async function measure(start: () => Promise<Subject>): Promise<Figures> {
   await using load = new AsyncDisposableStack();
   const subject = await start();
-  const args = ["--allow-net", "--ignore-env", "bench/scale_clients.ts", ...subject.urls];
-  const program = deno("run", args);
+  const program = deno("run", ["--allow-net", "--ignore-env", "bench/scale_clients.ts", ...subject.urls]);
   // The servers end first: see `tests/examples/parallel_test.ts`.
   load.use(program);
   load.use(subject);
@@ -110,14 +108,14 @@ async function measure(start: () => Promise<Subject>): Promise<Figures> {
     );
   };
   await tell(`open ${FIRST}`);
-  const first = await usageOf(subject);
+  const first = usageOf(subject);
   await tell(`open ${clients}`);
-  const all = await usageOf(subject);
+  const all = usageOf(subject);
   // Once to warm up.
   await tell("load 1");
-  const before = await usageOf(subject);
+  const before = usageOf(subject);
   const { deliveries, seconds } = await tell(`load ${SECONDS}`);
-  const after = await usageOf(subject);
+  const after = usageOf(subject);
   const { p50, p99 } = await tell(`pace ${SECONDS}`);
   return {
     deliveries: deliveries / seconds,
@@ -126,10 +124,6 @@ async function measure(start: () => Promise<Subject>): Promise<Figures> {
     p99,
     bytes: (all.memory - first.memory) / (clients - FIRST),
   };
-}
-
-function median(numbers: number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
 }
 
 function row(name: string, { deliveries, cpu, p50, p99, bytes }: Figures): string[] {

@@ -1,5 +1,5 @@
 /**
- * The clients of `scale.ts`, in a process of their own, spread over the addresses in its arguments. It does one thing for
+ * The clients of `scale.ts`, in a separate process, spread over the addresses in its arguments. It does one thing for
  * each line of its input, and says so in a line of JSON when it is done:
  *
  * - `open N`: opens clients until there are N
@@ -8,6 +8,8 @@
  */
 
 import { WebSocket as NodeWebSocket } from "npm:ws@8.23.0";
+import { linesOf } from "../tests/support/program.ts";
+import { quantile } from "./statistics.ts";
 
 const urls = Deno.args;
 /** Of the size of a control message. */
@@ -69,15 +71,12 @@ async function pace(seconds: number): Promise<{ p50: number; p99: number }> {
     // The next one does not go out before the last client has this one, so that each is timed against its own start.
     await Promise.all([all.promise, new Promise((resolve) => setTimeout(resolve, 100))]);
   }
-  latencies.sort((a, b) => a - b);
-  const at = (share: number) => latencies[Math.floor(share * (latencies.length - 1))]!;
-  return { p50: at(0.5), p99: at(0.99) };
+  return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
 }
 
 const deeds: Record<string, (argument: number) => unknown> = { open, load, pace };
-const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
-for await (const line of lines) {
-  const [name, argument] = line.trim().split(" ") as [string, string];
+for await (const line of linesOf(Deno.stdin.readable)) {
+  const [name, argument] = line.split(" ") as [string, string];
   console.log(JSON.stringify({ did: name, ...(await deeds[name]!(Number(argument)) as object | undefined) }));
 }
 Deno.exit();

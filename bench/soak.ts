@@ -7,7 +7,9 @@
  */
 
 import { parseArgs } from "node:util";
-import { Process } from "./process.ts";
+import { deno } from "../tests/support/deno.ts";
+import type { Program } from "../tests/support/program.ts";
+import { openFiles, residentMemory } from "../tests/support/usage.ts";
 import { HTTPClient, Refused } from "./soak/http_client.ts";
 import type { Ledger } from "./soak/ledger.ts";
 
@@ -15,13 +17,13 @@ import type { Ledger } from "./soak/ledger.ts";
 const SAMPLES = 60;
 /** Milliseconds from a restart to a reload, and from a reload to a restart. */
 const EVENT_INTERVAL = 10_000;
-/** Bytes that the runtime keeps of each load of the callbacks, by a reload or a restart: a module is never forgotten. */
+/** Bytes that Deno keeps of each load of the callbacks, by a reload or a restart: a module is never forgotten. */
 const KEPT_BY_LOAD = 100_000;
 /** How much more than that the memory may grow over the last quarter: the noise of a busy heap. */
 const GROWTH = 0.05;
 /** Minutes below which memory is only shown. */
 const WARM_UP = 8;
-/** Files that the runtime opens and closes as it likes. */
+/** Files that Deno opens and closes as it likes. */
 const OWN_FILES = 4;
 /** Milliseconds for a saved file to take effect. */
 const RELOAD_TIMEOUT = 10_000;
@@ -36,9 +38,8 @@ if (!(minutes > 0)) {
 const faults: string[] = [];
 const here = (file: string) => new URL(file, import.meta.url).pathname;
 
-function program(file: string, ...args: string[]): Process {
-  const flags = ["--quiet", "--frozen", `--lock=${here("../tests/deno.lock")}`, `--config=${here("../deno.json")}`];
-  return new Process(Deno.execPath(), ["run", ...flags, "--allow-all", "--v8-flags=--expose-gc", here(file), ...args]);
+function program(file: string, ...args: string[]): Program {
+  return deno("run", ["--frozen", "--allow-all", "--v8-flags=--expose-gc", here(file), ...args]);
 }
 
 const folder = await Deno.makeTempDir();
@@ -82,9 +83,9 @@ function checkMemory(samples: readonly number[]): void {
 async function soak(): Promise<void> {
   await save(0);
   await using server = program("soak/server.ts", callbacks);
-  const port = Number(await server.line());
+  const port = Number(await server.next());
   await server.ask("collect");
-  const files = server.openFiles();
+  const files = openFiles(server.pid);
   await using clients = program("soak/clients.ts", String(port));
   await using misfits = program("soak/misfits.ts", String(port));
   const memory: number[] = [];
@@ -94,17 +95,17 @@ async function soak(): Promise<void> {
     const now = () => performance.now() - start;
     const due = sample * minutes * 60_000 / SAMPLES;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - now())));
-    for (const process of [server, clients, misfits]) process.check();
+    for (const each of [server, clients, misfits]) each.check();
     await server.ask("collect");
-    memory.push(server.residentMemory());
+    memory.push(residentMemory(server.pid));
     console.log(
-      `${Math.round(now() / 1000)} s: ${(memory.at(-1)! / 1e6).toFixed(1)} MB, ${server.openFiles()} files`,
+      `${Math.round(now() / 1000)} s: ${(memory.at(-1)! / 1e6).toFixed(1)} MB, ${openFiles(server.pid)} files`,
     );
     if (now() < (events + 1) * EVENT_INTERVAL) continue;
     if (++events % 2) await reload(port, events);
     else await server.ask("restart");
   }
-  await Promise.all([clients.line(), misfits.line()]);
+  await Promise.all([clients.next(), misfits.next()]);
   const behaved = JSON.parse(await clients.ask("end"));
   const misbehaved = JSON.parse(await misfits.ask("end"));
   const ledger = JSON.parse(await server.ask("end")) as Ledger;
@@ -115,10 +116,10 @@ async function soak(): Promise<void> {
     if (code !== "1000" && code !== "1001") faults.push(`${ledger.codes[Number(code)]} WebSockets ended with ${code}`);
   }
   if (ledger.opened !== ledger.closed) faults.push(`${ledger.opened} WebSockets were opened, ${ledger.closed} closed`);
-  for (let tries = 0; tries < 100 && server.openFiles() > files + OWN_FILES; tries++) {
+  for (let tries = 0; tries < 100 && openFiles(server.pid) > files + OWN_FILES; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const left = server.openFiles();
+  const left = openFiles(server.pid);
   console.log(`open files: ${files} before, ${left} after`);
   if (left > files + OWN_FILES) faults.push(`${left - files} files are left open`);
   checkMemory(memory);

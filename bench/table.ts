@@ -1,30 +1,27 @@
-/** What comes of the measurements: a row for each case, and the table of them. */
+/** The results of the measurements: a row for each case, and the table of them. */
 
-import type { Case, Sample } from "./cases.ts";
+import type { Case, Sample, Target } from "./cases.ts";
+import { median } from "./statistics.ts";
 import { type Subject, SUBJECTS } from "./subjects.ts";
 
 /** Medians over the rounds. */
 export interface Result {
   readonly figure: number;
-  /** The figure to that of bare, in the same round. */
+  /** The figure, as a ratio to that of bare in the same round. */
   readonly ratio: number;
-  /** Operations for the same processor time, to those of bare in the same round; absent where there are no operations. */
+  /** Seconds of processor time for an operation; absent if there are no operations. */
+  readonly cpu?: number;
+  /** The operations for the same processor time, as a ratio to those of bare in the same round. */
   readonly cpuRatio?: number;
 }
 
 export interface Row {
   readonly case: string;
   readonly unit: string;
-  readonly target: Case["target"];
+  readonly target: Target;
   /** Whether this server reaches the target. */
   readonly reached: boolean;
   readonly results: Partial<Record<Subject, Result>>;
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** The row of a case: a list of samples for each subject, one a round. */
@@ -37,42 +34,62 @@ export function row({ name, unit, target }: Case, samples: ReadonlyMap<Subject, 
     results[subject] = {
       figure: over(({ figure }) => figure),
       ratio: over(({ figure }, { figure: ofBare }) => figure / ofBare),
-      ...(own[0]!.cpu !== undefined && { cpuRatio: over(({ cpu }, { cpu: ofBare }) => ofBare! / cpu!) }),
+      ...(own[0]!.cpu !== undefined && {
+        cpu: over(({ cpu }) => cpu!),
+        cpuRatio: over(({ cpu }, { cpu: ofBare }) => ofBare! / cpu!),
+      }),
     };
   }
-  const { ratio, figure } = results.webserver!;
-  const reached = "ratioAtLeast" in target
-    ? ratio >= target.ratioAtLeast
-    : "ratioAtMost" in target
-    ? ratio <= target.ratioAtMost
-    : figure <= target.figureAtMost;
-  return { case: name, unit, target, reached, results };
+  const node = samples.get("node:http") ?? samples.get("ws");
+  const ofNode = node && median(samples.get("webserver")!.map(({ figure }, round) => figure / node[round]!.figure));
+  return { case: name, unit, target, reached: isReached(target, results.webserver!, ofNode), results };
+}
+
+function isReached(target: Target, { figure, ratio, cpuRatio }: Result, ofNode: number | undefined): boolean {
+  const { cpuAtLeast, ratioAtLeast, ratioAtMost, ofNodeAtLeast, figureAtMost } = target;
+  return (cpuAtLeast === undefined || cpuRatio! >= cpuAtLeast) &&
+    (ratioAtLeast === undefined || ratio >= ratioAtLeast) &&
+    (ratioAtMost === undefined || ratio <= ratioAtMost) &&
+    (ofNodeAtLeast === undefined || ofNode === undefined || ofNode >= ofNodeAtLeast) &&
+    (figureAtMost === undefined || figure <= figureAtMost);
 }
 
 const integer = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const threeDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
-/** One result: the ratio, by processor time in brackets; or the figure where that is the target. */
-function cell(result: Result | undefined, target: Case["target"]): string {
+/** The measure of the others: its figure, and the processor time for one operation. */
+function bareCell({ figure, cpu }: Result, unit: string): string {
+  const time = cpu === undefined ? "" : ` (${threeDigits.format(cpu * 1e6)} µs)`;
+  return `${integer.format(figure)} ${unit}${time}`;
+}
+
+/** Another one: its ratio, and in brackets the one by processor time; or its figure, if that is the target. */
+function cell(result: Result | undefined, target: Target): string {
   if (result === undefined) return "";
-  if ("figureAtMost" in target) return integer.format(result.figure);
+  if (target.figureAtMost !== undefined) return integer.format(result.figure);
   return result.ratio.toFixed(2) + (result.cpuRatio === undefined ? "" : ` (${result.cpuRatio.toFixed(2)})`);
 }
 
-function aim(target: Case["target"]): string {
-  const [[kind, value]] = Object.entries(target) as [[string, number]];
-  return `${kind === "ratioAtLeast" ? "≥" : "≤"} ${value}`;
+function aim({ cpuAtLeast, ratioAtLeast, ratioAtMost, ofNodeAtLeast, figureAtMost }: Target): string {
+  return [
+    cpuAtLeast !== undefined && `(≥ ${cpuAtLeast})`,
+    ratioAtLeast !== undefined && `≥ ${ratioAtLeast}`,
+    ratioAtMost !== undefined && `≤ ${ratioAtMost}`,
+    ofNodeAtLeast !== undefined && `≥ ${ofNodeAtLeast} of Node`,
+    figureAtMost !== undefined && `≤ ${figureAtMost}`,
+  ].filter(Boolean).join(", ");
 }
 
-/** The rows as a table of Markdown. */
+/** The rows as a table of Markdown, with a column for each subject that was measured. */
 export function table(rows: readonly Row[]): string {
-  const others = SUBJECTS.slice(1);
+  const others = SUBJECTS.slice(1).filter((subject) => rows.some(({ results }) => results[subject]));
   const lines = [
     ["case", "bare", "target", ...others],
     ["---", "---", "---", ...others.map(() => "---")],
     ...rows.map(({ case: name, unit, target, reached, results }) => [
       name,
-      `${integer.format(results.bare!.figure)} ${unit}`,
-      aim(target) + (reached ? "" : ", missed"),
+      bareCell(results.bare!, unit),
+      aim(target) + (reached ? "" : ": missed"),
       ...others.map((subject) => cell(results[subject], target)),
     ]),
   ];

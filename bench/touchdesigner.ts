@@ -9,8 +9,9 @@
 import { parseArgs } from "node:util";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { TouchDesigner } from "../touchdesigner.ts";
-import { deno } from "../tests/examples/program.ts";
+import { deno } from "../tests/support/deno.ts";
 import { StandIn } from "../tests/touchdesigner/stand_in.ts";
+import { quantile } from "./statistics.ts";
 
 const { values } = parseArgs({
   options: {
@@ -70,8 +71,7 @@ await load.write("go");
 await load.line(/^done$/);
 const passed = (performance.now() - started) / 1000;
 const after = await counts();
-const latencies: number[] = await td.get("sorted(latencies)");
-const at = (share: number) => latencies[Math.floor(share * (latencies.length - 1))]!;
+const latencies: number[] = await td.get("latencies");
 
 const figures = {
   phones,
@@ -79,8 +79,8 @@ const figures = {
   messages: Math.round((after.text - before.text) / passed),
   kilobytes: Math.round((after.bytes - before.bytes) / passed / 1000),
   applied: Math.round(latencies.length / passed),
-  p50: Number(at(0.5).toFixed(1)),
-  p99: Number(at(0.99).toFixed(1)),
+  p50: Number(quantile(latencies, 0.5).toFixed(1)),
+  p99: Number(quantile(latencies, 0.99).toFixed(1)),
 };
 if (values.json) console.log(JSON.stringify(figures));
 else {

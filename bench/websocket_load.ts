@@ -1,41 +1,28 @@
 /**
- * WebSocket clients: `websocket_load.ts MODE PORT [CONNECTIONS [SIZE DEPTH]]`, a process of its own.
+ * WebSocket clients: `websocket_load.ts MODE PORT [CONNECTIONS [SIZE DEPTH]]`, in a separate process.
  *
  * Prints `ready` when its connections are open, then answers each line of its input, a number, with a number; ends when its
  * input does. Messages of up to 125 bytes are text, longer ones binary.
  *
- * - `echo`: for so many seconds, each connection has DEPTH messages of SIZE bytes under way. How many came back?
- * - `broadcast`: for so many seconds, one of the connections sends messages of SIZE bytes, each of which the server is to send
+ * - `echo`: for that many seconds, each connection has DEPTH messages of SIZE bytes under way. How many came back?
+ * - `broadcast`: for that many seconds, one of the connections sends messages of SIZE bytes, each of which the server should send
  *   to all of them, with DEPTH under way. How many arrived, at all connections together?
- * - `idle`: opens so many connections more. How many are there?
- * - `churn`: opens and closes so many connections, CONNECTIONS at a time. How many were they?
+ * - `idle`: opens that many more connections. How many are there?
+ * - `churn`: opens and closes that many connections, CONNECTIONS at a time. How many were they?
  */
 
-import { lines } from "./process.ts";
+import { BINARY, CLOSE, closePayload, frame, TEXT } from "../tests/support/frame.ts";
+import { handshakeRequest } from "../tests/support/handshake.ts";
+import { linesOf } from "../tests/support/program.ts";
+import { closedLoop } from "./closed_loop.ts";
 import { close, connect, Poll, receive, send } from "./tcp.ts";
-
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-
-/** A frame (RFC 6455, section 5.2), as a client sends it, masked, or as a server does. */
-function frame(opcode: number, payload: Uint8Array, masked: boolean): Uint8Array<ArrayBuffer> {
-  const { length } = payload;
-  const mask = masked ? [0x1f, 0x2e, 0x3d, 0x4c] : [];
-  const short = length < 126 ? length : length < 65536 ? 126 : 127;
-  const long = new DataView(new ArrayBuffer(8));
-  long.setBigUint64(0, BigInt(length));
-  const extended = new Uint8Array(long.buffer).subarray(length < 126 ? 8 : length < 65536 ? 6 : 0);
-  const content = masked ? payload.map((byte, index) => byte ^ mask[index % 4]!) : payload;
-  return new Uint8Array([0x80 | opcode, (masked ? 0x80 : 0) | short, ...extended, ...mask, ...content]);
-}
 
 const [mode, ...numbers] = Deno.args;
 const [port = 0, connections = 0, size = 0, depth = 0] = numbers.map(Number);
 const opcode = size < 126 ? TEXT : BINARY;
 const payload = new Uint8Array(size).fill(0x78);
-const message = frame(opcode, payload, true);
-const answer = frame(opcode, payload, false);
+const message = frame(opcode, payload);
+const answer = frame(opcode, payload, { masked: false });
 
 /** Waits for bytes, and checks that they are what is expected. */
 function expect(fd: number, expected: Uint8Array): void {
@@ -51,13 +38,7 @@ function expect(fd: number, expected: Uint8Array): void {
 /** Opens a connection, up to the end of the handshake. */
 function open(): number {
   const fd = connect(port);
-  send(
-    fd,
-    new TextEncoder().encode(
-      `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-    ),
-  );
+  send(fd, new TextEncoder().encode(handshakeRequest()));
   const buffer = new Uint8Array(1024);
   for (let head = ""; !head.endsWith("\r\n\r\n");) {
     const count = receive(fd, buffer);
@@ -67,7 +48,7 @@ function open(): number {
   return fd;
 }
 
-/** So many of what `make` makes. */
+/** A list of `count` values that `make` returns. */
 function many<Value>(count: number, make: () => Value): Value[] {
   return Array.from({ length: count }, make);
 }
@@ -78,32 +59,9 @@ function echo(): (seconds: number) => number {
     send(fd, message);
     expect(fd, answer);
   }
-  const poll = new Poll(fds);
   const batch = new Uint8Array(many(depth, () => message).flatMap((bytes) => [...bytes]));
-  const missing = fds.map(() => 0);
-  return (seconds) => {
-    const end = performance.now() + seconds * 1000;
-    let messages = 0;
-    let busy = 0;
-    const start = (index: number) => {
-      missing[index] = answer.length * depth;
-      busy++;
-      poll.send(index, batch);
-    };
-    for (const index of fds.keys()) start(index);
-    while (busy > 0) {
-      const goOn = performance.now() < end;
-      poll.wait((index, count, firstByte) => {
-        if (missing[index] === answer.length * depth && firstByte !== answer[0]) throw new Error("The echo is none");
-        missing[index]! -= count;
-        if (missing[index]! > 0) return;
-        messages += depth;
-        busy--;
-        if (goOn) start(index);
-      });
-    }
-    return messages;
-  };
+  const run = closedLoop(fds, { request: batch, answerLength: answer.length * depth, firstByte: answer[0]! });
+  return (seconds) => run(seconds) * depth;
 }
 
 function broadcast(): (seconds: number) => number {
@@ -135,12 +93,12 @@ function idle(): (count: number) => number {
 }
 
 function churn(): (count: number) => number {
-  const code = new Uint8Array([1000 >> 8, 1000 & 255]);
+  const payload = closePayload(1000);
   return (count) => {
     for (let done = 0; done < count; done += connections) {
       for (const fd of many(connections, open)) {
-        send(fd, frame(CLOSE, code, true));
-        expect(fd, frame(CLOSE, code, false));
+        send(fd, frame(CLOSE, payload));
+        expect(fd, frame(CLOSE, payload, { masked: false }));
         close(fd);
       }
     }
@@ -150,5 +108,5 @@ function churn(): (count: number) => number {
 
 const run = { echo, broadcast, idle, churn }[mode as "echo"]();
 console.log("ready");
-for await (const line of lines(Deno.stdin.readable)) console.log(run(Number(line)));
+for await (const line of linesOf(Deno.stdin.readable)) console.log(run(Number(line)));
 Deno.exit();

@@ -22,7 +22,7 @@ export function utf8(text: string): string {
   return textOf(new TextEncoder().encode(text));
 }
 
-/** A number in so many bytes, the most significant one first. */
+/** A number in `size` bytes, the most significant one first. */
 export function number(value: number, size: number): string {
   let bytes = "";
   for (let at = size - 1; at >= 0; at--) bytes += String.fromCharCode(Math.floor(value / 256 ** at) % 256);

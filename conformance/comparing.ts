@@ -17,7 +17,7 @@ export interface Attempt extends Comparison {
 /** Sends a case to both servers. */
 export type Case = (attempt: number) => Promise<Attempt>;
 
-/** What comes of all cases. */
+/** The result of all cases. */
 export interface Report {
   /** Cases compared. */
   cases: number;

@@ -1,4 +1,4 @@
-/** Sending the bytes of a case to a server, and understanding what comes back. */
+/** Sends the bytes of a case to a server, and parses the answers. */
 
 import { bytesOf, textOf } from "./bytes.ts";
 import {
@@ -21,7 +21,7 @@ import { Wire } from "./wire.ts";
 export interface Patience {
   /** In all. Without an end by then, it counts as late. */
   readonly deadline: number;
-  /** Without anything coming back, until the server is told that nothing more is sent. */
+  /** Without an answer, until the client ends its side of the connection. */
   readonly quiet: number;
 }
 
@@ -103,8 +103,8 @@ function withHeads(answers: Answer[], { heads }: Target, wire: Wire): Answer[] {
 }
 
 /**
- * Sends bytes, and reads until the server ends the connection. If nothing comes, it is told that nothing more is sent: not before, since
- * Deno then takes a whole body for one that is cut.
+ * Sends bytes, and reads until the server ends the connection. If nothing comes, the client ends its side: not before, since
+ * Deno then treats a whole body as cut off.
  */
 export async function http1Exchange(subject: Target, text: string, { deadline, quiet }: Patience): Promise<Outcome> {
   using wire = await Wire.open(subject.port, deadline);

@@ -1,4 +1,4 @@
-/** Numbers that look random and come again with their seed. */
+/** Numbers that look random, and are the same for the same seed. */
 
 /** A generator of numbers (xorshift by Marsaglia, 32 bits). */
 export class Random {
@@ -24,7 +24,7 @@ export class Random {
     return this.#next() % Math.floor(limit);
   }
 
-  /** True so many times in a hundred. */
+  /** True in `percent` of a hundred cases. */
   chance(percent: number): boolean {
     return this.below(100) < percent;
   }

@@ -69,7 +69,7 @@ function compareAnswers(bare: Answer | undefined, ours: Answer | undefined, comp
   } else if (bare === undefined || ours === undefined) {
     unexpected.push("an answer that only one of them gave");
   } else if (bare.seen === undefined) {
-    // From the runtime. What stands in such an answer is for a person, but what became of a stream counts.
+    // From Deno. What stands in such an answer is for a person, but what became of a stream counts.
     const same = bare.status === ours.status && ours.seen === undefined &&
       (bare.status !== 0 || bare.text === ours.text);
     if (!same) unexpected.push("the answer");

@@ -1,9 +1,9 @@
 /**
- * Compares this server with a bare `Deno.serve` over raw sockets: what is not wanted otherwise must be the same.
+ * Compares this server with a bare `Deno.serve` over raw sockets: apart from wanted differences, both must behave the same.
  *
  * Mutated requests of HTTP/1.1 and HTTP/2 go to both, whose handlers answer with what they see: method, path, query, headers and body.
- * So must the statuses be, and the ends of the connections. Then a table of WebSocket frames, right and wrong ones, goes to an echo on
- * both. Differences that are wanted are listed, each with its reason, in `wanted.ts` and `websockets.ts`: a difference that is not is
+ * The statuses and the ends of the connections are compared too. Then a table of valid and invalid WebSocket frames goes to an echo on
+ * both. Wanted differences are listed, each with its reason, in `wanted.ts` and `websockets.ts`: any other difference is
  * printed with the bytes that were sent, and the exit code is 1.
  *
  * - `--seed N`: of the mutations; without it, each run has another one, which is printed

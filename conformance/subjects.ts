@@ -14,7 +14,7 @@ export interface Seen {
   readonly headers: readonly (readonly [string, string])[];
   /** A character for each byte. */
   readonly body: string;
-  /** The address as the runtime has it; of the bare server only. */
+  /** The address as Deno has it; of the bare server only. */
   readonly url?: string;
   /** Why the body could not be read; of the bare server only. */
   readonly fault?: string;

@@ -1,11 +1,11 @@
-/** Where this server is to answer otherwise than a bare `Deno.serve`, and why: a model of its refusals, and of its `request` dictionary. */
+/** Where this server should answer differently from a bare `Deno.serve`, and why: a model of its refusals and of its `request` dictionary. */
 
 import type { Answer } from "./exchange.ts";
 import type { Seen } from "./subjects.ts";
 
 /** The default of parameter `maxBodySize`. */
 const MAX_BODY_SIZE = 16 * 1024 * 1024;
-/** Methods whose body the runtime drops. */
+/** Methods whose body Deno drops. */
 const BODYLESS = ["GET", "HEAD"];
 /** Methods that change nothing. */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
@@ -36,7 +36,7 @@ function itemsOf(seen: Seen, name: string): string[] {
   return (header(seen, name) ?? "").toLowerCase().split(",").map((item) => item.replace(/^[ \t]+|[ \t]+$/g, ""));
 }
 
-/** Host and port in the address that the runtime puts together. */
+/** Host and port in the address that Deno puts together. */
 function urlAuthority({ url = "" }: Seen): string {
   return /^[^:]*:\/\/([^/?#]*)/.exec(url)?.[1] ?? "";
 }
@@ -56,7 +56,7 @@ function isSameOrigin(seen: Seen, origin: string): boolean {
   if (origin === "file://") return true;
   const page = URL.parse(origin);
   if (page === null || !["http:", "https:"].includes(page.protocol)) return false;
-  // Without one, the runtime puts its own address there.
+  // Without one, Deno puts its own address there.
   const asked = header(seen, "host") ?? urlAuthority(seen).replace(/^localhost:\d+$/, "");
   return URL.parse(`${page.protocol}//${asked}`)?.host === page.host;
 }
@@ -73,7 +73,7 @@ export function isEarly({ status, seen, text }: Answer): boolean {
 export const UNREAD =
   "behind the body of a GET or HEAD, Deno ends the connection unless the body has come by the time of the answer";
 
-/** Whether a request has a body that the runtime does not hand over. */
+/** Whether a request has a body that Deno does not hand over. */
 export function hasUnreadBody(seen: Seen): boolean {
   return BODYLESS.includes(seen.method) &&
     (header(seen, "transfer-encoding") ?? header(seen, "content-length") ?? "0") !== "0";

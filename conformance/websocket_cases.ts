@@ -1,39 +1,22 @@
-/** A table of WebSocket frames, right and wrong ones, in the manner of a conformance suite: what RFC 6455 says of frames, a case for each. */
+/** A table of valid and invalid WebSocket frames: one case for each thing that RFC 6455 says about frames. */
 
+import {
+  BINARY,
+  CLOSE,
+  CONTINUATION,
+  frame as frameBytes,
+  type FrameOptions,
+  PING,
+  PONG,
+  TEXT,
+} from "../tests/support/frame.ts";
 import { bytesOf, number, textOf, utf8 } from "./bytes.ts";
-
-const CONTINUATION = 0;
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
 
 const KiB = 1024;
 
-/** How a frame is written, other than as usual. */
-interface FrameOptions {
-  /** Whether it is the last one of its message. */
-  readonly fin?: boolean;
-  /** The three reserved bits. */
-  readonly reserved?: number;
-  readonly masked?: boolean;
-  /** Bytes of the length behind the first one. */
-  readonly lengthSize?: 0 | 2 | 8;
-  /** The length that is announced. */
-  readonly length?: number;
-}
-
-/** A frame (RFC 6455, section 5.2), as a text with a character for each byte. */
-function frame(opcode: number, payload = "", options: FrameOptions = {}): string {
-  const { fin = true, reserved = 0, masked = true, length = payload.length } = options;
-  const { lengthSize = length > 65_535 ? 8 : length > 125 ? 2 : 0 } = options;
-  const short = lengthSize === 8 ? 127 : lengthSize === 2 ? 126 : length;
-  const first = String.fromCharCode((fin ? 0x80 : 0) | reserved << 4 | opcode, (masked ? 0x80 : 0) | short);
-  const head = first + (lengthSize === 0 ? "" : number(length, lengthSize));
-  if (!masked) return head + payload;
-  const mask = [7, 77, 177, 27];
-  return head + textOf(Uint8Array.from(mask)) + textOf(bytesOf(payload).map((byte, index) => byte ^ mask[index & 3]!));
+/** A frame, as a text with one character for each byte. */
+function frame(opcode: number, payload = "", options?: FrameOptions): string {
+  return textOf(frameBytes(opcode, bytesOf(payload), options));
 }
 
 /** A message in frames of these payloads, with control frames between them. */
@@ -58,7 +41,7 @@ function close(code: number, reason = ""): string {
 /** A ping whose pong shows that the server goes on. */
 export const PROBE = "still there?";
 
-/** What is sent at once, and what is waited for before the next step: so many frames, or the pong of a probe. */
+/** Bytes to send at once, and what to wait for before the next step: a number of frames, or the pong of a probe. */
 export interface Step {
   readonly bytes: string;
   readonly answers: number | "probe";

@@ -1,6 +1,7 @@
-/** Comparing what two echo servers make of WebSocket frames. */
+/** Compares how two echo servers treat WebSocket frames. */
 
-import { CLOSE, PONG, RawWebSocket } from "../tests/raw_websocket.ts";
+import { CLOSE, PONG } from "../tests/support/frame.ts";
+import { RawWebSocket } from "../tests/support/raw_websocket.ts";
 import { WebServer } from "../mod.ts";
 import { bytesOf, escaped, number, textOf } from "./bytes.ts";
 import { type Case, compareCases, type Comparison, type Report } from "./comparing.ts";
@@ -13,7 +14,7 @@ const AGAIN = 8000;
 const MOST_SHOWN = 2000;
 const MAX_MESSAGE_SIZE = 2 * 1024 * 1024;
 
-/** How a server's code hears of a close. */
+/** A close, as the server's code sees it. */
 interface Closed {
   readonly code: number;
   readonly reason: string;
@@ -22,7 +23,7 @@ interface Closed {
 /** An echo server. */
 interface Echo extends AsyncDisposable {
   readonly port: number;
-  /** By the port of the client, the close that is to be reported. */
+  /** The closes that will be reported, by the port of the client. */
   readonly closes: Map<number, PromiseWithResolvers<Closed>>;
   readonly errors: unknown[];
 }
@@ -65,7 +66,7 @@ async function ourEcho(): Promise<Echo> {
   return { port: server.address!.port, closes, errors, [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** What came of a case. */
+/** The result of a case. */
 interface Outcome {
   /** The frames of the server: opcode and payload. */
   readonly frames: readonly string[];
@@ -91,7 +92,7 @@ async function outcomeOf(
   }, milliseconds);
   const frames: string[] = [];
   let open = true;
-  /** Reads so many frames, or up to the pong of a probe, or to the end. */
+  /** Reads that many frames, or up to the pong of a probe, or to the end. */
   const read = async (answers: number | "probe") => {
     for (let count = 0; open && (answers === "probe" || count < answers); count++) {
       const frame = await raw.frame();
@@ -113,7 +114,7 @@ async function outcomeOf(
   if (leaves) await raw.connection.closeWrite().catch(() => {});
   await read(Infinity);
   clearTimeout(deadline);
-  // The client is gone by now, so that every server hears of it.
+  // The client leaves now, so that every server reports a close.
   raw[Symbol.dispose]();
   const timer = setTimeout(() => closed.resolve({ code: -1, reason: "not reported" }), milliseconds);
   const reported = await closed.promise;

@@ -2,6 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { utf16 } from "./helpers.ts";
+import { testWith } from "./programs.ts";
+import { output, Program } from "./support/program.ts";
 
 const PROGRAM = `import { askPassword } from ${
   JSON.stringify(new URL("../internal/cli/ask_password.ts", import.meta.url))
@@ -14,7 +16,7 @@ try {
 }
 `;
 
-/** The program without any permission, which prints what it was given. */
+/** Runs `body` with the command of a program that has no permissions, and prints the password. */
 async function withProgram(body: (command: string[]) => Promise<void>): Promise<void> {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, PROGRAM);
@@ -29,85 +31,68 @@ async function withProgram(body: (command: string[]) => Promise<void>): Promise<
 async function piped(input: string | Uint8Array): Promise<string> {
   let printed = "";
   await withProgram(async ([program, ...args]) => {
-    const process = new Deno.Command(program!, { args, stdin: "piped", stdout: "piped" }).spawn();
-    const writer = process.stdin.getWriter();
-    await writer.write(typeof input === "string" ? new TextEncoder().encode(input) : input);
-    await writer.close();
-    printed = new TextDecoder().decode((await process.output()).stdout);
+    printed = (await output(program!, args, { input })).stdout;
   });
   return printed;
 }
 
 /** All that a terminal shows when each question of the program is answered with the next keys. */
-async function typed(...keys: string[]): Promise<string> {
+async function typed(...answers: string[]): Promise<string> {
   let screen = "";
   await withProgram(async (command) => {
     const args = ["--quiet", "--return", "--command", command.join(" "), "/dev/null"];
-    const process = new Deno.Command("script", { args, stdin: "piped", stdout: "piped" }).spawn();
-    const writer = process.stdin.getWriter();
-    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-      screen += text;
-      // A question ends in a colon and a space. Keys sent before it would be echoed by the terminal itself.
-      if (/: $/.test(screen) && keys.length) await writer.write(new TextEncoder().encode(keys.shift()));
+    await using terminal = new Program("script", args);
+    let questions = "";
+    for (const keys of answers) {
+      // Keys sent before the question would be echoed by the terminal itself.
+      questions += questions === "" ? "Password: " : "\r\nAgain: ";
+      await terminal.printed(questions);
+      await terminal.send(keys);
     }
-    await writer.abort().catch(() => {});
-    await process.status;
+    screen = (await terminal.ended()).stdout;
   });
   return screen;
 }
 
-function isMissing(program: string): boolean {
-  try {
-    new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
-    return false;
-  } catch {
-    return true;
-  }
-}
-
-/** A test that needs a terminal. */
-const ignore = isMissing("script");
-const reason = ignore ? " (skipped: needs script of util-linux)" : "";
-
-Deno.test("askPassword() takes the first line of standard input where that is no terminal", async () => {
+Deno.test("askPassword() reads the first line of standard input if that is not a terminal", async () => {
   assertEquals(await piped("stage left\nsecond line\n"), 'got "stage left"\n');
   assertEquals(await piped("Bühne \r\n"), 'got "Bühne "\n');
   assertEquals(await piped("without an end"), 'got "without an end"\n');
 });
 
-Deno.test("askPassword() takes UTF-8 with a byte order mark, and UTF-16 in either byte order", async () => {
+Deno.test("askPassword() reads UTF-8 with a byte order mark, and UTF-16 in either byte order", async () => {
   const line = "Bühne 🔑\r\nsecond line\r\n";
   for (const input of [`\ufeff${line}`, utf16(line, true), utf16(line, false)]) {
     assertEquals(await piped(input), 'got "Bühne 🔑"\n');
   }
 });
 
-Deno.test("askPassword() refuses an empty line, no line, and bytes that are no UTF-8", async () => {
+Deno.test("askPassword() refuses an empty line, no line, and bytes that are not UTF-8", async () => {
   for (const input of ["", "\n", "\r\nsecond line\n"]) {
     assertEquals(await piped(input), "RangeError: Cannot take the password: it is empty\n");
   }
   assert((await piped(new Uint8Array([0x61, 0xff, 0x0a]))).startsWith("TypeError"));
 });
 
-Deno.test(
-  `askPassword() asks twice at a terminal, and shows nothing of what is typed${reason}`,
-  { ignore },
+testWith(
+  ["script"],
+  "askPassword() asks twice at a terminal, and does not show the password",
   async () => {
     assertEquals(await typed("stage left\r", "stage left\r"), 'Password: \r\nAgain: \r\ngot "stage left"\r\n');
   },
 );
 
-Deno.test(`askPassword() lets a mistake be taken back at a terminal${reason}`, { ignore }, async () => {
+testWith(["script"], "askPassword() lets a user correct a mistake at a terminal", async () => {
   // Backspace takes back a whole letter, Ctrl-U the line.
   assertEquals(await typed("Bü\x7fühne\r", "wrong\x15Bühne\r"), 'Password: \r\nAgain: \r\ngot "Bühne"\r\n');
 });
 
-Deno.test(`askPassword() refuses two passwords that differ, and an empty one${reason}`, { ignore }, async () => {
+testWith(["script"], "askPassword() refuses two different passwords, and an empty one", async () => {
   assert((await typed("one\r", "another\r")).endsWith("RangeError: Cannot take the password: the two differ\r\n"));
   assert((await typed("\r")).endsWith("RangeError: Cannot take the password: it is empty\r\n"));
 });
 
-Deno.test(`askPassword() gives up at Ctrl-C and at Ctrl-D${reason}`, { ignore }, async () => {
+testWith(["script"], "askPassword() stops asking at Ctrl-C and at Ctrl-D", async () => {
   assert((await typed("stage\x03")).endsWith("Interrupted: Cannot read the password: interrupted\r\n"));
   assert((await typed("\x04")).endsWith("UnexpectedEof: Cannot read the password: the input has ended\r\n"));
 });

@@ -6,7 +6,7 @@ import { running } from "./helpers.ts";
 
 /** Two marks in the wrong order, which Unicode's normal form has to sort, in quadratic time. */
 const MARKS = "\u0327\u0301";
-/** Milliseconds, where a machine is busy: normalizing takes seconds. */
+/** Milliseconds, generous for a busy machine: normalizing the text would take seconds. */
 const BOUND = 500;
 
 function basic(user: string, password: string): string {
@@ -25,7 +25,7 @@ async function fastest(work: () => Promise<unknown>): Promise<number> {
   return least;
 }
 
-Deno.test("a password as long as a header takes is answered 401 at once, in clear text or hashed", async () => {
+Deno.test("a password as long as a header can be is answered 401 at once, whether the stored one is clear text or hashed", async () => {
   const users = { operator: await hashPassword("stage left") };
   await using subject = await running({
     async onHTTPRequest(webServer, request) {
@@ -64,7 +64,7 @@ Deno.test("a password as long as a header takes is answered 401 at once, in clea
   }
 });
 
-Deno.test("hashPassword() refuses more than 1,024 characters at once, in a sentence without them, and takes as many", async () => {
+Deno.test("hashPassword() hashes 1,024 characters, and refuses more at once without showing them", async () => {
   for (const password of ["a".repeat(1025), MARKS.repeat(100_000), "\ud83d\ude00".repeat(513)]) {
     const time = await fastest(async () => {
       const error = await assertRejects(() => hashPassword(password), RangeError);

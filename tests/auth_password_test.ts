@@ -8,7 +8,7 @@ import { hashPassword, verifyBasic, verifyPassword } from "../auth.ts";
 const token = (credentials: string) => `Basic ${encodeBase64(credentials)}`;
 const text = (bytes: Uint8Array) => encodeBase64(bytes).replaceAll("=", "");
 
-/** A stored string that takes little time to verify, or as much as its cost says. */
+/** A stored string that is quick to verify, unless its cost says otherwise. */
 function cheap(password: string, ln = 4, r = 1, p = 1): string {
   const salt = crypto.getRandomValues(new Uint8Array(16));
   const hash = scryptSync(password, salt, 32, { N: 2 ** ln, r, p, maxmem: 2 ** 30 });
@@ -29,7 +29,7 @@ async function whileGuessed<Answers>(users: Record<string, string>, user: string
   return answers;
 }
 
-Deno.test("hashPassword() gives a string with OWASP's cost and a salt of its own, which verifyPassword() takes", async () => {
+Deno.test("hashPassword() returns a string with OWASP's cost and a new salt, which verifyPassword() accepts", async () => {
   const [one, other] = [await hashPassword("stage left"), await hashPassword("stage left")];
   assertMatch(one, /^\$scrypt\$ln=15,r=8,p=3\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
   assertNotEquals(one, other);
@@ -38,7 +38,7 @@ Deno.test("hashPassword() gives a string with OWASP's cost and a salt of its own
   assert(!await verifyPassword("", one));
 });
 
-Deno.test("hashPassword() refuses what no client could send, without showing it", async () => {
+Deno.test("hashPassword() refuses a password that no client could send, without showing it", async () => {
   for (const password of ["secret\n", "sec\0ret", "secret\x7f"]) {
     const error = await assertRejects(() => hashPassword(password), RangeError, "control characters");
     assert(!error.message.includes("sec"), error.message);
@@ -46,7 +46,7 @@ Deno.test("hashPassword() refuses what no client could send, without showing it"
   await assertRejects(() => hashPassword(undefined as never), TypeError, "Cannot hash");
 });
 
-Deno.test("verifyPassword() takes strings that other programs made", async () => {
+Deno.test("verifyPassword() accepts hashes that other programs made", async () => {
   const made: [what: string, password: string, stored: string][] = [
     [
       "RFC 7914, section 12",
@@ -70,7 +70,7 @@ Deno.test("verifyPassword() takes strings that other programs made", async () =>
   }
 });
 
-Deno.test("verifyPassword() takes é for é, in whichever of Unicode's forms", async () => {
+Deno.test("verifyPassword() treats é as é, in either of Unicode's forms", async () => {
   assert(await verifyPassword("cafe\u0301", cheap("caf\u00e9")));
 });
 
@@ -126,7 +126,7 @@ Deno.test("verifyPassword() works on one password at a time, in order of arrival
   assertEquals(order, ["dear", "cheap", "wrong"]);
 });
 
-Deno.test("verifyBasic() lets in a user by the password that was hashed, with a Record or a Map", async () => {
+Deno.test("verifyBasic() admits a user with the password that was hashed, from a Record or a Map", async () => {
   const users = { Aladdin: cheap("open sesame"), test: cheap("123£"), "": cheap("nobody"), empty: cheap("") };
   for (const known of [users, new Map(Object.entries(users))]) {
     assert(await verifyBasic("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", known));
@@ -139,7 +139,7 @@ Deno.test("verifyBasic() lets in a user by the password that was hashed, with a 
   }
 });
 
-Deno.test("verifyBasic() refuses the stored string itself, and what is no token", async () => {
+Deno.test("verifyBasic() refuses the stored string itself, and invalid tokens", async () => {
   const users = { a: cheap("b") };
   assert(!await verifyBasic(token(`a:${users.a}`), users));
   for (const value of [undefined, null, "", "Bearer abc", "Basic %%%", token("no colon"), token("a:b\n"), 5 as never]) {
@@ -147,7 +147,7 @@ Deno.test("verifyBasic() refuses the stored string itself, and what is no token"
   }
 });
 
-Deno.test("verifyBasic() knows no user by a name of Object's prototype, and nobody where there are no users", async () => {
+Deno.test("verifyBasic() does not find users in Object's prototype, or anywhere if there are none", async () => {
   for (const name of ["__proto__", "constructor", "toString"]) {
     for (const users of [{}, new Map(), { a: cheap("b") }]) {
       for (const password of ["", "b", "undefined"]) {
@@ -157,7 +157,7 @@ Deno.test("verifyBasic() knows no user by a name of Object's prototype, and nobo
   }
 });
 
-Deno.test("verifyBasic() lets nobody in by the password of the first user, however often it is tried", async () => {
+Deno.test("verifyBasic() admits no other user with the first user's password, however often it is tried", async () => {
   const users = { first: cheap("secret"), second: cheap("another") };
   for (let time = 0; time < 3; time++) {
     assert(!await verifyBasic(token("unknown:secret"), users));
@@ -166,7 +166,7 @@ Deno.test("verifyBasic() lets nobody in by the password of the first user, howev
   }
 });
 
-Deno.test("verifyBasic() rejects where what is stored is a password in the clear", async () => {
+Deno.test("verifyBasic() rejects if a stored password is not hashed", async () => {
   await assertRejects(() => verifyBasic(token("a:b"), { a: "b" }), SyntaxError, "hashPassword()");
   // A user whom nobody has heard of finds the mistake too.
   await assertRejects(() => verifyBasic(token("unknown:b"), { a: "b" }), SyntaxError, "hashPassword()");
@@ -178,7 +178,7 @@ Deno.test("verifyBasic() rejects with a TypeError for users of the wrong type", 
   }
 });
 
-Deno.test("verifyBasic() forgets a user whose stored string has changed or is gone, at once", async () => {
+Deno.test("verifyBasic() forgets a user at once when the stored string has changed or is gone", async () => {
   const users: Record<string, string> = { a: cheap("old"), other: cheap("other") };
   assert(await verifyBasic(token("a:old"), users));
   assert(await verifyBasic(token("a:old"), users));
@@ -202,7 +202,7 @@ Deno.test("verifyBasic() rejects with Busy while 32 passwords wait, those of unk
   assert(await verifyBasic(token("operator:right"), users));
 });
 
-Deno.test("verifyBasic() keeps those in who are in, while others guess", async () => {
+Deno.test("verifyBasic() keeps admitting logged-in users while others guess passwords", async () => {
   const users = { operator: cheap("right") };
   assert(await verifyBasic(token("operator:right"), users));
   await whileGuessed(users, "operator", () =>
@@ -212,7 +212,7 @@ Deno.test("verifyBasic() keeps those in who are in, while others guess", async (
     ]));
 });
 
-Deno.test("verifyBasic() works once for all who send the same at the same time, right or wrong", async () => {
+Deno.test("verifyBasic() checks equal credentials that arrive at the same time only once, right or wrong", async () => {
   const users = { operator: cheap("right", 10, 8) };
   for (
     const [credentials, expected] of [["operator:right", true], ["operator:wrong", false], ["x:y", false]] as const
@@ -222,7 +222,7 @@ Deno.test("verifyBasic() works once for all who send the same at the same time, 
   }
 });
 
-Deno.test("verifyBasic() remembers the last 1,024 that were right, and still knows the others", async () => {
+Deno.test("verifyBasic() remembers the last 1,024 right credentials, and still accepts the others", async () => {
   const users = new Map(Array.from({ length: 1_100 }, (_, index) => [`user${index}`, cheap("x", 1)]));
   for (const user of users.keys()) assert(await verifyBasic(token(`${user}:x`), users), user);
   await whileGuessed({ operator: cheap("right") }, "operator", () =>

@@ -12,7 +12,7 @@ const text = fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.string({ 
 const userName = text.filter((name) => !name.includes(":"));
 const encode = (user: string, password: string) => encodeBase64(`${user}:${password}`);
 
-/** User and password of a token as Node's lenient decoder has them: what is let in must at least agree with that. */
+/** User and password of a token, as Node's lenient decoder reads them: a token that is admitted must at least agree with that. */
 function secondOpinion(token: string): [string, string] {
   const decoded = Buffer.from(token.replace(/^basic +/i, ""), "base64")
     .toString();
@@ -20,7 +20,7 @@ function secondOpinion(token: string): [string, string] {
   return [decoded.slice(0, colon), decoded.slice(colon + 1)];
 }
 
-Deno.test("authenticateBasic() lets in whoever sends a user's own name and password, whatever they are", () => {
+Deno.test("authenticateBasic() admits any user who sends the right name and password", () => {
   const scheme = fc.constantFrom("", "Basic ", "basic  ", "BASIC   ");
   fc.assert(fc.property(userName, text, scheme, (user, password, scheme) => {
     const token = scheme + encode(user, password);
@@ -29,7 +29,7 @@ Deno.test("authenticateBasic() lets in whoever sends a user's own name and passw
   }));
 });
 
-Deno.test("authenticateBasic() lets in nobody with another password or as another user, whatever they are", () => {
+Deno.test("authenticateBasic() admits nobody with another password or another user's name", () => {
   fc.assert(fc.property(userName, text, userName, text, (user, password, otherUser, otherPassword) => {
     const token = encode(otherUser, otherPassword);
     const same = user === otherUser && password === otherPassword;
@@ -38,7 +38,7 @@ Deno.test("authenticateBasic() lets in nobody with another password or as anothe
   }));
 });
 
-Deno.test("authenticateBasic() throws for none of 100,000 tokens, and lets in the right ones alone", () => {
+Deno.test("authenticateBasic() throws for none of 100,000 tokens, and admits only the right ones", () => {
   const users = { a: "b", "": "", operator: "stage left" };
   const right = Object.entries(users).map(([user, password]) => encode(user, password));
   const damaged = fc.tuple(fc.constantFrom(...right), fc.nat(16), fc.nat(3), fc.string({ maxLength: 3 }))

@@ -14,14 +14,14 @@ Deno.test("authenticateBasic() accepts the vectors of RFC 7617", () => {
   assert(authenticateBasic("Basic dGVzdDoxMjPCow==", users));
 });
 
-Deno.test("authenticateBasic() takes the token with or without its scheme, in any letter case, with any spaces", () => {
+Deno.test("authenticateBasic() reads a token with or without its scheme, in any letter case, with any spaces", () => {
   const encoded = token("Aladdin:open sesame");
   for (const scheme of ["", "Basic ", "basic ", "BASIC ", "bAsIc    "]) {
     assert(authenticateBasic(scheme + encoded, users), scheme);
   }
 });
 
-Deno.test("authenticateBasic() takes a Record or a Map", () => {
+Deno.test("authenticateBasic() accepts users as a Record or a Map", () => {
   const map = new Map(Object.entries(users));
   for (const userPasswords of [users, map, { __proto__: null, ...users }]) {
     assert(authenticateBasic(token("Aladdin:open sesame"), userPasswords as typeof users));
@@ -29,7 +29,7 @@ Deno.test("authenticateBasic() takes a Record or a Map", () => {
   }
 });
 
-Deno.test("authenticateBasic() splits at the first colon, and takes empty users and passwords", () => {
+Deno.test("authenticateBasic() splits at the first colon, and accepts empty users and passwords", () => {
   assert(authenticateBasic(token("a:b:c"), { a: "b:c" }));
   assert(!authenticateBasic(token("a:b:c"), { "a:b": "c" }));
   assert(authenticateBasic(token(":nobody"), users));
@@ -46,7 +46,7 @@ Deno.test("authenticateBasic() refuses a wrong password, an unknown user and ano
   }
 });
 
-Deno.test("authenticateBasic() knows no user by a name of Object's prototype", () => {
+Deno.test("authenticateBasic() does not find users in Object's prototype", () => {
   for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
     for (const password of ["", "undefined", "[object Object]"]) {
       assert(!authenticateBasic(token(`${name}:${password}`), {}), name);
@@ -55,7 +55,7 @@ Deno.test("authenticateBasic() knows no user by a name of Object's prototype", (
   }
 });
 
-Deno.test("authenticateBasic() refuses what is no token, and throws nothing", () => {
+Deno.test("authenticateBasic() refuses invalid tokens without throwing", () => {
   const encoded = token("Aladdin:open sesame");
   const malformed = [undefined, null, "", " ", "Basic", "Basic ", "Bearer abc", `Digest ${encoded}`, `Basic${encoded}`]
     .concat(["Basic %%%", `Basic ${encoded} ${encoded}`, `Basic\t${encoded}`, `Basic ${encoded}\n`, "Basic YQ=a", "A"])
@@ -72,7 +72,7 @@ Deno.test("authenticateBasic() refuses what is no token, and throws nothing", ()
   assert(!authenticateBasic(token("a:5"), { a: 5 } as never));
 });
 
-Deno.test("authenticateBasic() refuses control characters and bytes that are no UTF-8", () => {
+Deno.test("authenticateBasic() refuses control characters and bytes that are not UTF-8", () => {
   for (const character of ["\0", "\t", "\n", "\r", "\x1b", "\x1f", "\x7f"]) {
     assert(!authenticateBasic(token(`a:b${character}`), { a: `b${character}` }), escape(character));
     assert(!authenticateBasic(token(`a${character}:b`), { [`a${character}`]: "b" }), escape(character));
@@ -82,7 +82,7 @@ Deno.test("authenticateBasic() refuses control characters and bytes that are no 
   assert(!authenticateBasic(token(latin1), { a: "\ufffd" }));
 });
 
-Deno.test("authenticateBasic() takes base64 without its padding, and none with the wrong one", () => {
+Deno.test("authenticateBasic() accepts base64 without padding, and refuses wrong padding", () => {
   for (const encoded of ["YTpi", "YTo", "YTo=", "YQ", "OmI", "YTpiYg", "YTpiYg=="]) {
     const [user, password] = atob(encoded).split(":");
     assertEquals(authenticateBasic(encoded, { [user!]: password ?? "" }), password !== undefined, encoded);

@@ -15,6 +15,7 @@ import {
 } from "../conformance/http2.ts";
 import { answerTo, deferred, looking, raw, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 const MiB = 1 << 20;
 const encoder = new TextEncoder();
@@ -62,12 +63,12 @@ async function post(url: string, body: BodyInit): Promise<[number, string]> {
 
 /** Runs curl; what it printed, and its exit code. */
 async function curl(...args: string[]): Promise<{ code: number; text: string }> {
-  const { code, stdout } = await new Deno.Command("curl", { args: ["--silent", "--max-time", "20", ...args] }).output();
-  return { code, text: new TextDecoder().decode(stdout) };
+  const { code, stdout } = await output("curl", ["--silent", "--max-time", "20", ...args]);
+  return { code, text: stdout };
 }
 
 for (const body of ["buffer", "stream"] as const) {
-  Deno.test(`body: "${body}": a Content-Length that is sent twice with the same number counts once`, async () => {
+  Deno.test(`body: "${body}": a Content-Length that is sent twice with the same number is read as one`, async () => {
     await using subject = await looking((request) => request.text(), { body });
     const answer = await raw(
       subject.port,
@@ -79,7 +80,7 @@ for (const body of ["buffer", "stream"] as const) {
 
   testWith(
     ["curl"],
-    `body: "${body}": lengths of an HTTP/2 request that differ are answered 400, and harm no other`,
+    `body: "${body}": an HTTP/2 request with different lengths is answered 400, and other requests are unaffected`,
     async () => {
       await using subject = await looking((request) => request.text(), { body, maxBodySize: 1000 });
       const send = (...headers: string[]) =>
@@ -94,7 +95,7 @@ for (const body of ["buffer", "stream"] as const) {
     },
   );
 
-  Deno.test(`body: "${body}": connections that announce bodies and send nothing take no memory from others`, async () => {
+  Deno.test(`body: "${body}": connections that announce a body and send nothing do not use up the memory of others`, async () => {
     await using subject = await looking((request) => request.text(), { body, maxBodyMemory: 20 * MiB });
     const uploads = await Promise.all(
       Array.from({ length: 16 }, () => Upload.open(subject.port, `Content-Length: ${16 * MiB}`)),
@@ -104,7 +105,7 @@ for (const body of ["buffer", "stream"] as const) {
     for (const upload of uploads) upload[Symbol.dispose]();
   });
 
-  Deno.test(`body: "${body}": a body in chunks of one byte is refused, and others are answered meanwhile`, async () => {
+  Deno.test(`body: "${body}": a body in chunks of one byte is refused, and other requests are answered in the meantime`, async () => {
     await using subject = await looking(async (request) => (await request.text()).length, { body });
     using upload = await Upload.open(subject.port, "Transfer-Encoding: chunked");
     const answer = upload.end();
@@ -123,7 +124,7 @@ for (const body of ["buffer", "stream"] as const) {
     assert(slowest < 3_000, `${slowest} ms`);
   });
 
-  Deno.test(`body: "${body}": small chunks arrive whole, as long as they are not too many`, async () => {
+  Deno.test(`body: "${body}": a body in small chunks arrives whole, as long as there are not too many`, async () => {
     await using subject = await looking((request) => request.text(), { body });
     const text = "hello, ".repeat(140);
     using upload = await Upload.open(subject.port, "Transfer-Encoding: chunked", "Connection: close");
@@ -270,7 +271,7 @@ Deno.test('body: "stream": every way to read the body is within the limits, and 
 });
 
 for (const body of ["buffer", "stream"] as const) {
-  Deno.test(`body: "${body}": the memory of a body that is read after the answer is given back`, async () => {
+  Deno.test(`body: "${body}": the memory of a body that is read after the answer is released`, async () => {
     const late: Promise<unknown>[] = [];
     await using subject = await running({
       onHTTPRequest(_webServer, request) {
@@ -308,7 +309,7 @@ Deno.test('body: "stream": a callback that took too long gets an error, and not 
   assertMatch(String(await ended.promise), /its body is not read on/);
 });
 
-Deno.test('body: "stream": a body that is sent back as it comes is cut at maxBodySize, and is no error of the callback', async () => {
+Deno.test('body: "stream": a body that is streamed back is cut at maxBodySize, and no callback error is counted', async () => {
   await using subject = await running(
     { onHTTPRequest: (_webServer, request) => new Response(request.raw.body) },
     { body: "stream", maxBodySize: 100_000 },
@@ -322,7 +323,7 @@ Deno.test('body: "stream": a body that is sent back as it comes is cut at maxBod
   assertEquals(subject.errors, []);
 });
 
-Deno.test('body: "stream": an HTTP/2 body that is announced as empty, but is not, is no error of the callback', async () => {
+Deno.test('body: "stream": an HTTP/2 body that is announced as empty, but is not, is not counted as a callback error', async () => {
   let asked = deferred();
   await using subject = await running({
     async onHTTPRequest(_webServer, request) {

@@ -5,11 +5,11 @@ import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadCallbacks } from "../internal/files/callbacks_module.ts";
 import { template, WebServer, type WebServerParameters } from "../mod.ts";
-import { connect, disconnect, once, printed } from "./helpers.ts";
+import { connect, disconnect, once, printed, replyTo } from "./helpers.ts";
+import { denoOutput } from "./support/deno.ts";
+import { output } from "./support/program.ts";
 
-const config = `${import.meta.dirname}/../deno.json`;
-
-/** A folder of its own for a test, and files in it. */
+/** A folder for one test, and files in it. */
 class Folder implements AsyncDisposable {
   readonly path = Deno.makeTempDirSync();
 
@@ -40,7 +40,7 @@ export function onWebSocketReceiveText(webServer: WebServer, client: string, dat
 interface Running extends AsyncDisposable {
   readonly server: WebServer;
   readonly url: string;
-  /** What a request is answered. */
+  /** The answer to a request. */
   says(): Promise<string>;
 }
 
@@ -61,7 +61,7 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!await isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** What the start of a server with these callbacks says to be wrong. */
+/** The error with which a server with these callbacks fails to start. */
 async function refusal(callbacks: string | URL, language: "input" | "node" = "node"): Promise<Error> {
   const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks, language });
   let error: Error | undefined;
@@ -89,7 +89,7 @@ Deno.test("callbacks may be JavaScript, and may be a default export, whose `this
   }
 });
 
-Deno.test("callbacks import what is beside their file, and packages of the import map", async () => {
+Deno.test("callbacks import files beside theirs, and packages of the import map", async () => {
   await using folder = new Folder();
   await folder.write("word.ts", `export const word: string = "imported";`);
   const show = `import { word } from "./word.ts";
@@ -99,7 +99,7 @@ export const onHTTPRequest = () => new Response(word + STATUS_CODE.OK);`;
   assertEquals(await subject.says(), "imported200");
 });
 
-Deno.test('language "node" takes a file of any name for TypeScript, with packages of the import map', async () => {
+Deno.test('language "node" reads a file of any name as TypeScript, with packages of the import map', async () => {
   await using folder = new Folder();
   const show = `\uFEFFimport { STATUS_CODE } from "@std/http/status";
 export const onHTTPRequest = (): Response => new Response("dat" + STATUS_CODE.OK);`.replaceAll("\n", "\r\n");
@@ -107,7 +107,7 @@ export const onHTTPRequest = (): Response => new Response("dat" + STATUS_CODE.OK
   assertEquals(await subject.says(), "dat200");
 });
 
-Deno.test("two servers with the same file have callbacks of their own, as the file is when each is made", async () => {
+Deno.test("two servers with the same file each load it separately, as it is at that moment", async () => {
   await using folder = new Folder();
   const callbacks = await folder.write("show.ts", saying("one"));
   await using first = await running({ callbacks });
@@ -116,7 +116,7 @@ Deno.test("two servers with the same file have callbacks of their own, as the fi
   assertEquals([await first.says(), await second.says()], ["one", "two"]);
 });
 
-Deno.test("a file that cannot be callbacks is refused in one sentence, with file and line", async (t) => {
+Deno.test("a file that does not hold valid callbacks is refused in one sentence with file and line", async (t) => {
   await using folder = new Folder();
   await folder.write("half.ts", "export const other = ;");
   const cases: [what: string, name: string, text: string, name: string, message: RegExp][] = [
@@ -225,7 +225,7 @@ Deno.test("a file that cannot be callbacks is refused in one sentence, with file
   });
 });
 
-Deno.test("callbacks that do not finish to load are given up, so that the server can be stopped", async () => {
+Deno.test("callbacks that never finish loading are abandoned, so the server can be stopped", async () => {
   const gate = Promise.withResolvers<void>();
   Object.assign(globalThis, { gate: gate.promise });
   const waiting = "await globalThis.gate; export function onServerStart() {}";
@@ -237,17 +237,11 @@ Deno.test("callbacks that do not finish to load are given up, so that the server
   gate.resolve();
 });
 
-/** Runs a program beside the callbacks, in their folder, with just these permissions; returns what it prints. */
+/** Runs a program in the folder of the callbacks, with only these permissions; returns what it prints. */
 async function program(folder: Folder, text: string, permissions: string[]): Promise<string> {
   await folder.write("program.ts", `import { WebServer } from "@webserver-dat/server";\n${text}`);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--no-lock", "--config", config, ...permissions, "program.ts"],
-    cwd: folder.path,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return decoder.decode(stdout) + decoder.decode(stderr);
+  const { stdout, stderr } = await denoOutput("run", [...permissions, "program.ts"], { cwd: folder.path });
+  return stdout + stderr;
 }
 
 Deno.test("callbacks are loaded over http:, by the content type that they are sent with", async () => {
@@ -363,7 +357,7 @@ Deno.test("a file whose folder goes away keeps its callbacks, and is live again 
   await Deno.remove(`${folder.path}.away`, { recursive: true });
 });
 
-Deno.test("a save that does not load keeps the callbacks, is told once, and the next good save is live", async () => {
+Deno.test("a saved file that does not load changes nothing and is reported once, and the next good one is live", async () => {
   await using folder = new Folder();
   const callbacks = await folder.write("show.ts", saying("one"));
   await using subject = await running({ callbacks, watch: true });
@@ -379,7 +373,7 @@ Deno.test("a save that does not load keeps the callbacks, is told once, and the 
   assertMatch(String(lines[0]), /^webserver1: Cannot load callbacks ".*show\.ts": .*show\.ts:1:\d+: /);
 });
 
-Deno.test("a save that does not load is told to the onError that is running", async () => {
+Deno.test("a saved file that does not load is reported to the onError that is running", async () => {
   await using folder = new Folder();
   const heard = `export function onError(_webServer: unknown, error: Error) { globalThis.heard.push(error.message); }`;
   const callbacks = await folder.write("show.ts", `${saying("one")}declare global { var heard: string[]; }\n${heard}`);
@@ -391,11 +385,11 @@ Deno.test("a save that does not load is told to the onError that is running", as
 });
 
 declare global {
-  /** What the test above hears of. */
+  /** The messages of the test above. */
   var heard: string[];
 }
 
-Deno.test("a save starts the variables of the file anew, and keeps those of a module that it imports", async () => {
+Deno.test("saving a file resets its variables, and keeps those of a module that it imports", async () => {
   await using folder = new Folder();
   await folder.write("state.ts", "export const state = { visits: 0 };");
   const counting = (word: string) =>
@@ -420,7 +414,7 @@ Deno.test("without watch, a save changes nothing", async () => {
   await using folder = new Folder();
   const callbacks = await folder.write("show.ts", saying("one"));
   await using subject = await running({ callbacks });
-  // Another server with the same file, which does watch it, tells when the save would be live.
+  // A second server does watch the file, and shows when the save would be live.
   await using witness = await running({ callbacks, watch: true });
   await folder.write("show.ts", saying("two"));
   await until(async () => await witness.says() === "two");
@@ -468,7 +462,7 @@ Deno.test("exposeCallbacks() never writes over a file", async () => {
   assertEquals(await Deno.readTextFile(path), "// mine");
 });
 
-Deno.test("exposeCallbacks() says which folder is missing, and which extension is none", async () => {
+Deno.test("exposeCallbacks() says which folder is missing, and which extension is invalid", async () => {
   await using folder = new Folder();
   const nowhere = join(folder.path, "nowhere");
   const error = await assertRejects(() => new WebServer().exposeCallbacks(nowhere), Deno.errors.NotFound);
@@ -485,7 +479,7 @@ Deno.test("exposeCallbacks() says which folder is missing, and which extension i
   }
 });
 
-Deno.test("exposeCallbacks() needs the permission to write just its file, and names it", async () => {
+Deno.test("exposeCallbacks() needs permission to write only its file, and names that permission", async () => {
   await using folder = new Folder();
   const expose = `await new WebServer().exposeCallbacks(".").then(console.log, (error) => console.log(error.message));`;
   const flag = "--allow-write=webserver1_callbacks.ts";
@@ -505,10 +499,7 @@ Deno.test("the file for an editor behaves as the template, and has all of its ca
       assertEquals(await answer.text(), "<b>TouchDesigner: </b>stage");
       const socket = await connect(subject.url);
       for (const sent of ["hello", new Uint8Array([0, 1, 255])]) {
-        const echo = once(socket, "message");
-        socket.send(sent);
-        const { data } = await echo;
-        assertEquals(typeof sent === "string" ? data : new Uint8Array(data), sent);
+        assertEquals(await replyTo(socket, sent), sent);
       }
       await disconnect(socket);
       const { errors, warnings } = subject.server.info();
@@ -519,21 +510,20 @@ Deno.test("the file for an editor behaves as the template, and has all of its ca
   }
 });
 
-Deno.test("the file for an editor passes `deno check` by the command in it, also with what it comments out", async () => {
+Deno.test("the file for an editor passes `deno check` with the command in it, even with its comments turned into code", async () => {
   await using folder = new Folder();
   const text = await Deno.readTextFile(await new WebServer().exposeCallbacks(folder.path));
   const [settings, name] = /^.* by: deno check --config "([^"]+)" (\S+)$/m.exec(text)!.slice(1) as [string, string];
   const check = async (...names: string[]) => {
     const args = ["check", "--quiet", "--no-lock", "--config", settings, ...names];
-    const env = { NO_COLOR: "1" };
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, env, cwd: folder.path }).output();
-    return { code, errors: new TextDecoder().decode(stderr) };
+    const { code, stderr } = await output(Deno.execPath(), args, { cwd: folder.path });
+    return { code, errors: stderr };
   };
   const [active, commented] = text.split("// Two more, which the operator does not have:\n//\n") as [string, string];
   await folder.write("all.ts", active + commented.replaceAll(/^\/\/ ?/gm, ""));
   assertEquals(await check(name, "all.ts"), { code: 0, errors: "" });
 
-  // What an editor would mark: the types are those of this package.
+  // An editor would mark this, since the types are those of this package.
   await folder.write("wrong.ts", text.replace("response.statusCode = 200", 'response.statusCode = "200"'));
   const { code, errors } = await check("wrong.ts");
   assertEquals(code, 1);

@@ -1,12 +1,15 @@
 /** Keys and certificates for tests, made by openssl in a temporary folder. */
 
+import { type Need, testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
+
 /** The parameters that name a key and its certificate. */
 export interface Pair {
   readonly privatekey: string;
   readonly certificate: string;
 }
 
-/** What a certificate is to be, where it is not one for this machine that signs itself, of this and the next year. */
+/** How a certificate differs from the usual one, which is for this machine, signs itself, and is valid for a year. */
 export interface CertificateOptions {
   /** The first and the last second: `"20200101000000Z"`. */
   readonly valid?: readonly [from: string, to: string];
@@ -16,27 +19,15 @@ export interface CertificateOptions {
   readonly authority?: boolean;
 }
 
-/** Whether a program can be run. */
-export function has(program: string, ...args: string[]): boolean {
-  try {
-    return new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-const hasOpenSSL = has("openssl", "version");
-if (!hasOpenSSL) console.warn("Tests of TLS are skipped: openssl is not installed");
-
-/** A test with a folder for certificates, skipped where there is no openssl. */
-export function tlsTest(name: string, body: (files: Certificates) => Promise<void>, ignore = false): void {
-  Deno.test({
-    name,
-    ignore: ignore || !hasOpenSSL,
-    async fn() {
-      await using files = await Certificates.make();
-      await body(files);
-    },
+/**
+ * Defines a test with a folder for certificates, which openssl makes.
+ *
+ * @param needs What the test needs beside openssl
+ */
+export function tlsTest(name: string, body: (files: Certificates) => Promise<void>, needs: readonly Need[] = []): void {
+  testWith(["openssl", ...needs], name, async () => {
+    await using files = await Certificates.make();
+    await body(files);
   });
 }
 
@@ -84,8 +75,8 @@ export class Certificates implements AsyncDisposable {
 
   /** Runs openssl in the folder, so that names of files need no path. */
   async openssl(...args: string[]): Promise<void> {
-    const { success, stderr } = await new Deno.Command("openssl", { args, cwd: this.folder, stdin: "null" }).output();
-    if (!success) throw new Error(`openssl ${args.join(" ")}\n${new TextDecoder().decode(stderr)}`);
+    const { code, stderr } = await output("openssl", args, { cwd: this.folder });
+    if (code !== 0) throw new Error(`openssl ${args.join(" ")}\n${stderr}`);
   }
 
   /** Makes a private key, in PKCS#8; returns its path. The options are those of `openssl genpkey`. */

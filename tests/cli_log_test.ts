@@ -3,14 +3,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, disconnect, once, printed, rawRequest, running } from "./helpers.ts";
 import { WebServer } from "../mod.ts";
-import { RawWebSocket } from "./raw_websocket.ts";
-import { type Program, startProgram } from "./program.ts";
+import { startProgram, urlOf } from "./program.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
-
-function urlOf({ line }: Program): string {
-  return /https?:\S+/.exec(line)![0];
-}
 
 /** A callbacks file in a folder of its own. */
 async function callbacksFile(text: string): Promise<AsyncDisposable & { readonly path: string }> {
@@ -27,7 +23,7 @@ Deno.test("--log says when a WebSocket opens and closes, with client, path, code
   socket.close(4001, "b\u001by");
   await closed;
   await running.printed("closes 4001");
-  running.process.kill("SIGTERM");
+  running.kill("SIGTERM");
   const { stdout } = await running.ended();
   const client = String.raw`127\.0\.0\.1:\d+`;
   assertMatch(stdout, new RegExp(`^${TIME} ${client} WebSocket /room opens$`, "m"));

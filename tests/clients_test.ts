@@ -5,6 +5,8 @@ import WS from "npm:ws@8.23.0";
 import type { Callbacks } from "../mod.ts";
 import { pageTest } from "./examples/browser.ts";
 import { deferred, running } from "./helpers.ts";
+import { type Need, testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 /** A server that picks a sub-protocol, greets, echoes, and records closes. */
 function greeting(): { callbacks: Callbacks; closed: Promise<[code: number, reason: string]> } {
@@ -22,40 +24,43 @@ function greeting(): { callbacks: Callbacks; closed: Promise<[code: number, reas
   return { callbacks, closed: closed.promise };
 }
 
-pageTest("Chromium: sub-protocol, text, bytes of a megabyte, close with code and reason", async (chromium) => {
-  const { callbacks, closed } = greeting();
-  await using subject = await running(callbacks);
-  const { page } = await chromium.visit(subject.url);
-  const seen = await page.evaluate(async () => {
-    const socket = new WebSocket(location.href.replace("http", "ws") + "room?a=b", ["panel.v1", "panel.v2"]);
-    socket.binaryType = "arraybuffer";
-    const next = () =>
-      new Promise<MessageEvent>((resolve) => socket.addEventListener("message", resolve, { once: true }));
-    const hello = (await next()).data;
-    const sent = ["gr\u00fc\u00df \u{1f39b}", "x".repeat(100_000), new Uint8Array(1 << 20).fill(7)];
-    const same = [];
-    for (const message of sent) {
-      const echo = next();
-      socket.send(message);
-      const { data } = await echo;
-      same.push(typeof message === "string" ? data === message : new Uint8Array(data).every((byte) => byte === 7));
-    }
-    const end = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
-    socket.close(4000, "bye");
-    const { code, wasClean } = await end;
-    return { hello, protocol: socket.protocol, same, code, wasClean };
-  });
-  assertEquals(seen, {
-    hello: "hello /room?a=b",
-    protocol: "panel.v2",
-    same: [true, true, true],
-    code: 4000,
-    wasClean: true,
-  });
-  assertEquals(await closed, [4000, "bye"]);
-});
+pageTest(
+  "Chromium agrees on a sub-protocol, exchanges text and a megabyte of bytes, and closes with code and reason",
+  async (chromium) => {
+    const { callbacks, closed } = greeting();
+    await using subject = await running(callbacks);
+    const { page } = await chromium.visit(subject.url);
+    const seen = await page.evaluate(async () => {
+      const socket = new WebSocket(location.href.replace("http", "ws") + "room?a=b", ["panel.v1", "panel.v2"]);
+      socket.binaryType = "arraybuffer";
+      const next = () =>
+        new Promise<MessageEvent>((resolve) => socket.addEventListener("message", resolve, { once: true }));
+      const hello = (await next()).data;
+      const sent = ["gr\u00fc\u00df \u{1f39b}", "x".repeat(100_000), new Uint8Array(1 << 20).fill(7)];
+      const same = [];
+      for (const message of sent) {
+        const echo = next();
+        socket.send(message);
+        const { data } = await echo;
+        same.push(typeof message === "string" ? data === message : new Uint8Array(data).every((byte) => byte === 7));
+      }
+      const end = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+      socket.close(4000, "bye");
+      const { code, wasClean } = await end;
+      return { hello, protocol: socket.protocol, same, code, wasClean };
+    });
+    assertEquals(seen, {
+      hello: "hello /room?a=b",
+      protocol: "panel.v2",
+      same: [true, true, true],
+      code: 4000,
+      wasClean: true,
+    });
+    assertEquals(await closed, [4000, "bye"]);
+  },
+);
 
-Deno.test("npm ws: sub-protocol, text, bytes, ping, close with code and reason", async () => {
+Deno.test("npm's ws agrees on a sub-protocol, exchanges text, bytes and a ping, and closes with code and reason", async () => {
   const { callbacks, closed } = greeting();
   await using subject = await running(callbacks);
   const socket = new WS(subject.url.replace("http", "ws") + "room", ["panel.v1", "panel.v2"]);
@@ -85,8 +90,10 @@ Deno.test("npm ws: sub-protocol, text, bytes, ping, close with code and reason",
 
 /** Debian's Python, which has Debian's package python3-websockets. */
 const PYTHON = "/usr/bin/python3";
-const hasWebsockets = await new Deno.Command(PYTHON, { args: ["-c", "import websockets"], stderr: "null" }).output()
-  .then(({ success }) => success, () => false);
+const WEBSOCKETS: Need = {
+  name: "python3-websockets",
+  isThere: await output(PYTHON, ["-c", "import websockets"]).then(({ code }) => code === 0, () => false),
+};
 
 const SCRIPT = `
 import asyncio, sys, websockets
@@ -102,20 +109,18 @@ async def main():
 asyncio.run(main())
 `;
 
-Deno.test({
-  name: `Python's websockets: sub-protocol, text, bytes, fragments, ping, close${
-    hasWebsockets ? "" : " (skipped: needs python3-websockets)"
-  }`,
-  ignore: !hasWebsockets,
-  async fn() {
+testWith(
+  [WEBSOCKETS],
+  "Python's websockets agrees on a sub-protocol, exchanges text, bytes, fragments and a ping, and closes with a code",
+  async () => {
     const { callbacks, closed } = greeting();
     await using subject = await running(callbacks);
     const args = ["-c", SCRIPT, subject.url.replace("http", "ws") + "room"];
-    const { stdout, stderr } = await new Deno.Command(PYTHON, { args }).output();
+    const { stdout, stderr } = await output(PYTHON, args);
     assertEquals(
-      [new TextDecoder().decode(stdout).trim(), new TextDecoder().decode(stderr)],
+      [stdout.trim(), stderr],
       ["['panel.v2', 'hello /room', True, True, True, True, True] 4000", ""],
     );
     assertEquals(await closed, [4000, "bye"]);
   },
-});
+);

@@ -5,8 +5,9 @@ import { type Callbacks, WebServer } from "../mod.ts";
 import { connect, deferred, disconnect, printed } from "./helpers.ts";
 import { startProgram, startSource } from "./program.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
-/** A server of which another program takes the port as soon as it is free, once. */
+/** A server whose port another program takes once, as soon as it is free. */
 class Robbed implements AsyncDisposable {
   readonly server: WebServer;
   readonly errors: string[] = [];
@@ -45,7 +46,7 @@ class Robbed implements AsyncDisposable {
   }
 }
 
-Deno.test("a restart whose port is taken meanwhile says so, and the server comes back when the port is free", async () => {
+Deno.test("a restart whose port another program has taken says so, and the server comes back when the port is free", async () => {
   await using robbed = new Robbed();
   const { server } = robbed;
   await server.start();
@@ -59,7 +60,7 @@ Deno.test("a restart whose port is taken meanwhile says so, and the server comes
     `Cannot listen on port ${port}: another program uses it. Stop that program, or set parameter "port"`,
   );
   assertStringIncludes(error.message, "The server has lost its port and tries to listen again; stop() ends that");
-  // It is told once, and is not there until it is back.
+  // The loss is reported once, and there is no listener until it is back.
   assertEquals(robbed.errors, [`restart: ${error.message}`]);
   assertEquals([server.active, server.address, server.parameters.active], [false, undefined, true]);
   const lines = await printed("warn", async () => {
@@ -71,7 +72,7 @@ Deno.test("a restart whose port is taken meanwhile says so, and the server comes
   await disconnect(await connect(url));
 });
 
-Deno.test("stop() ends the tries to come back", async () => {
+Deno.test("stop() ends the attempts to listen again", async () => {
   await using robbed = new Robbed();
   const { server } = robbed;
   await server.start();
@@ -81,7 +82,7 @@ Deno.test("stop() ends the tries to come back", async () => {
   assertEquals([server.active, server.parameters.active, robbed.starts], [false, false, 1]);
   robbed.thief!.close();
   robbed.thief = undefined;
-  // Nobody takes the port again: it is free for as long as several tries would take.
+  // Nobody takes the port again: it stays free for as long as several attempts would take.
   for (let look = 0; look < 10; look++) {
     Deno.listen({ hostname: "127.0.0.1", port }).close();
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -101,7 +102,7 @@ Deno.test("start(), restart() and set() try at once to come back, on another por
   await assertRejects(() => server.start(), Deno.errors.AddrInUse);
   await assertRejects(() => server.restart(), Deno.errors.AddrInUse);
   assertEquals(robbed.errors.map((error) => error.split(":")[0]), ["restart", "start", "restart"]);
-  // What needs no listener changes in place.
+  // Parameters that need no listener change at once.
   await server.set({ name: "renamed" });
   await server.set({ port: 0 }).catch(() => {});
   const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -129,7 +130,7 @@ Deno.test("a server with a saved certificate or a moved address that loses its p
   assertEquals([server.active, server.address!.port, server.address!.hostname], [true, port, "127.0.0.1"]);
 });
 
-Deno.test("onError that starts again a server whose port is taken leaves others their turn, and succeeds when the port is free", async () => {
+Deno.test("an onError that keeps restarting a server whose port is taken does not block other work, and succeeds when the port is free", async () => {
   const thief = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let tries = 0;
   const started = deferred();
@@ -156,7 +157,7 @@ Deno.test("onError that starts again a server whose port is taken leaves others 
 });
 
 Deno.test("the program that lost its port goes on trying, and ends on SIGTERM with exit code 1", async () => {
-  // The callbacks take the port, by SIGUSR2 as an operator restarts it.
+  // The callbacks take the port while SIGUSR2 restarts the server.
   const path = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(
     path,
@@ -166,9 +167,9 @@ Deno.test("the program that lost its port goes on trying, and ends on SIGTERM wi
   );
   try {
     await using running = await startProgram(["--callbacks", path], ["--allow-net", `--allow-read=${path}`]);
-    running.process.kill("SIGUSR2");
+    running.kill("SIGUSR2");
     await running.printed("failed restart Cannot listen on port");
-    running.process.kill("SIGTERM");
+    running.kill("SIGTERM");
     const { code, stdout } = await running.ended();
     assertEquals(code, 1);
     assertMatch(stdout, /tries to listen again; stop\(\) ends that/);
@@ -193,8 +194,7 @@ testWith(
         const { error } = console;
         console.error = (...values) => (error(...values), errors.push(String(values[0])), told.resolve());
         await Deno.remove(path);
-        const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
-        assert(success);
+        assertEquals((await output("mkfifo", [path])).code, 0);
         await told.promise;
         assertEquals(await (await fetch(server.address!.url)).text(), "one");
         const error2 = await assertRejects(() => server.restart(), TypeError);
@@ -219,9 +219,7 @@ testWith(
   async () => {
     const directory = await Deno.makeTempDir();
     try {
-      const { success } = await new Deno.Command("mkfifo", { args: [`${directory}/pipe.ts`, `${directory}/key.pem`] })
-        .output();
-      assert(success);
+      assertEquals((await output("mkfifo", [`${directory}/pipe.ts`, `${directory}/key.pem`])).code, 0);
       await using program = await startSource(
         `
       const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: { onError() {} } });

@@ -4,16 +4,13 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import deno from "../deno.json" with { type: "json" };
 import { verifyPassword, WebServer } from "../mod.ts";
 import { connect, disconnect, rawRequest } from "./helpers.ts";
-import { type Program, program, run, startProgram } from "./program.ts";
+import { program, run, startProgram, urlOf } from "./program.ts";
+import { testWith, UNIX } from "./programs.ts";
 
 /** A folder that is removed at the end. */
 async function folder(): Promise<AsyncDisposable & { path: string }> {
   const path = await Deno.makeTempDir();
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
-
-function urlOf({ line }: Program): string {
-  return /https?:\S+/.exec(line)![0];
 }
 
 Deno.test("a callbacks file may import the module that the program is", async () => {
@@ -28,7 +25,7 @@ export const onHTTPRequest = () => new Response(typeof challenge);`,
   assertEquals(await (await fetch(urlOf(running))).text(), "function");
 });
 
-Deno.test("a wrong command line is one sentence that says what was meant, with exit code 2", async () => {
+Deno.test("an invalid command line is answered with one sentence that suggests a correction, and exit code 2", async () => {
   const cases: [args: string[], sentence: string][] = [
     [["--prot", "1"], "There is no flag --prot: did you mean --port?"],
     [["--maxbodysize", "1"], "There is no flag --maxbodysize: did you mean --maxBodySize?"],
@@ -116,7 +113,7 @@ Deno.test("init without the permission to write names the flag", async () => {
   assertStringIncludes(stderr, "--allow-write=webserver1_callbacks.ts");
 });
 
-Deno.test("a callbacks file that is not there is one sentence, with exit code 1", async () => {
+Deno.test("a missing callbacks file is reported in one sentence, with exit code 1", async () => {
   const { code, stdout, stderr } = await run(["--port", "0", "--callbacks", "not/there.ts"], [
     "--allow-net",
     "--allow-read",
@@ -137,7 +134,7 @@ Deno.test("--log is one line for each request, without query, secrets or control
   await rawRequest(port, "GET /gr\u00fc\u00df", ["Host: x/admin?"]);
   await rawRequest(port, "BREW /pot", ["Host: x"]);
   await disconnect(await connect(urlOf(running), "room?token=secret"));
-  running.process.kill("SIGTERM");
+  running.kill("SIGTERM");
   const { stdout } = await running.ended();
   const lines = stdout.trim().split("\n").slice(1);
   const expected = [/GET \/a%0Ab 200 OK/, /GET - 200 OK/, /BREW \/pot 200 OK/, /GET \/room 101 Switching Protocols/];
@@ -152,7 +149,7 @@ Deno.test("--log is one line for each request, without query, secrets or control
   assert(!/secret|c2Vj/.test(stdout));
 });
 
-Deno.test("--log shows the reason that a callback gave, with nothing in it that a terminal obeys", async () => {
+Deno.test("--log shows the reason phrase of a callback, without characters that control a terminal", async () => {
   await using directory = await folder();
   await Deno.writeTextFile(
     `${directory.path}/show.ts`,
@@ -163,12 +160,14 @@ Deno.test("--log shows the reason that a callback gave, with nothing in it that 
     ["--allow-net", `--allow-read=${directory.path}`],
   );
   await (await fetch(urlOf(running))).text();
-  running.process.kill("SIGTERM");
+  running.kill("SIGTERM");
   assertMatch((await running.ended()).stdout, /GET \/ 202 Cue%1B\[31m taken%0A \d/);
 });
 
-if (Deno.build.os !== "windows") {
-  Deno.test("SIGUSR2 restarts with callbacks read anew, on the same port; a file that cannot be used changes nothing", async () => {
+testWith(
+  [UNIX],
+  "SIGUSR2 restarts on the same port with reloaded callbacks; a file that cannot be loaded changes nothing",
+  async () => {
     await using directory = await folder();
     const path = `${directory.path}/show.ts`;
     const write = (text: string) =>
@@ -184,60 +183,60 @@ if (Deno.build.os !== "windows") {
     };
     await becomes("one");
     await write("two");
-    running.process.kill("SIGUSR2");
+    running.kill("SIGUSR2");
     await becomes("two");
     await Deno.writeTextFile(path, "not a module (");
-    running.process.kill("SIGUSR2");
+    running.kill("SIGUSR2");
     assertEquals(await answer(), "two");
-    running.process.kill("SIGTERM");
+    running.kill("SIGTERM");
     const { code, stderr } = await running.ended();
     assertEquals(code, 0);
     assertMatch(stderr, /^webserver1: Cannot load callbacks [^\n]*show\.ts[^\n]*\n$/);
-  });
+  },
+);
 
-  Deno.test("SIGTERM while a restart is under way ends the program with 0", async () => {
-    await using directory = await folder();
-    await Deno.writeTextFile(
-      `${directory.path}/show.ts`,
-      `export const onHTTPRequest = async (_webServer, { signal }) => {
-  console.log("asked");
-  await new Promise((resolve) => signal.addEventListener("abort", () => (console.log("restarting"), resolve())));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+testWith([UNIX], "SIGTERM while a restart is under way ends the program with 0", async () => {
+  await using directory = await folder();
+  await Deno.writeTextFile(
+    `${directory.path}/show.ts`,
+    `export const onHTTPRequest = async (_webServer, { signal }) => {
+console.log("asked");
+await new Promise((resolve) => signal.addEventListener("abort", () => (console.log("restarting"), resolve())));
+await new Promise((resolve) => setTimeout(resolve, 300));
 };`,
-    );
-    await using running = await startProgram(
-      ["--callbacks", `${directory.path}/show.ts`],
-      ["--allow-net", `--allow-read=${directory.path}`],
-    );
-    using connection = await Deno.connect({ port: Number(new URL(urlOf(running)).port), hostname: "127.0.0.1" });
-    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-    await running.printed("asked");
-    running.process.kill("SIGUSR2");
-    await running.printed("restarting");
-    running.process.kill("SIGTERM");
-    assertEquals((await running.ended()).code, 0);
-  });
+  );
+  await using running = await startProgram(
+    ["--callbacks", `${directory.path}/show.ts`],
+    ["--allow-net", `--allow-read=${directory.path}`],
+  );
+  using connection = await Deno.connect({ port: Number(new URL(urlOf(running)).port), hostname: "127.0.0.1" });
+  await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await running.printed("asked");
+  running.kill("SIGUSR2");
+  await running.printed("restarting");
+  running.kill("SIGTERM");
+  assertEquals((await running.ended()).code, 0);
+});
 
-  Deno.test("a second SIGINT ends the program at once", async () => {
-    await using directory = await folder();
-    await Deno.writeTextFile(
-      `${directory.path}/show.ts`,
-      `export const onHTTPRequest = (_webServer, { uri }) =>
-  uri === "/hang" ? (console.log("asked"), new Promise(() => {})) : new Response("fine");`,
-    );
-    await using running = await startProgram(
-      ["--shutdownTimeout", "600", "--callbacks", `${directory.path}/show.ts`],
-      ["--allow-net", `--allow-read=${directory.path}`],
-    );
-    using connection = await Deno.connect({ port: Number(new URL(urlOf(running)).port), hostname: "127.0.0.1" });
-    await connection.write(new TextEncoder().encode("GET /hang HTTP/1.1\r\nHost: x\r\n\r\n"));
-    await running.printed("asked");
-    running.process.kill("SIGINT");
-    // The first one is known to have been taken when new requests are refused.
-    while (
-      (await fetch(urlOf(running)).then(async (answer) => (await answer.text(), answer.status), () => 503)) !== 503
-    );
-    running.process.kill("SIGINT");
-    assertEquals((await running.ended()).signal, "SIGINT");
-  });
-}
+testWith([UNIX], "a second SIGINT ends the program at once", async () => {
+  await using directory = await folder();
+  await Deno.writeTextFile(
+    `${directory.path}/show.ts`,
+    `export const onHTTPRequest = (_webServer, { uri }) =>
+uri === "/hang" ? (console.log("asked"), new Promise(() => {})) : new Response("fine");`,
+  );
+  await using running = await startProgram(
+    ["--shutdownTimeout", "600", "--callbacks", `${directory.path}/show.ts`],
+    ["--allow-net", `--allow-read=${directory.path}`],
+  );
+  using connection = await Deno.connect({ port: Number(new URL(urlOf(running)).port), hostname: "127.0.0.1" });
+  await connection.write(new TextEncoder().encode("GET /hang HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await running.printed("asked");
+  running.kill("SIGINT");
+  // New requests are refused once the first signal has arrived.
+  while (
+    (await fetch(urlOf(running)).then(async (answer) => (await answer.text(), answer.status), () => 503)) !== 503
+  );
+  running.kill("SIGINT");
+  assertEquals((await running.ended()).signal, "SIGINT");
+});

@@ -1,4 +1,4 @@
-/** A short run of `deno task conformance`, with a fixed seed: what is not wanted otherwise is as with a bare `Deno.serve`. */
+/** A short run of `deno task conformance`, with a fixed seed: only wanted differences to a bare `Deno.serve` appear. */
 
 import { assert, assertEquals } from "@std/assert";
 import { compareRequests } from "../conformance/requests.ts";
@@ -6,11 +6,11 @@ import { compareWebSockets } from "../conformance/websockets.ts";
 
 const SEED = 20;
 const COUNT = 300;
-/** Far more than it takes. */
+/** Far more time than the cases need. */
 const MILLISECONDS = 200_000;
 
 for (const kind of ["HTTP/1.1", "HTTP/2"] as const) {
-  Deno.test(`mutated ${kind} requests are answered as by a bare Deno.serve, but for wanted differences`, async () => {
+  Deno.test(`mutated ${kind} requests are answered as by a bare Deno.serve, except for wanted differences`, async () => {
     const { cases, unexpected, wanted } = await compareRequests({
       kind,
       seed: SEED,
@@ -24,7 +24,7 @@ for (const kind of ["HTTP/1.1", "HTTP/2"] as const) {
   });
 }
 
-Deno.test("WebSocket frames, right and wrong ones, are echoed and refused as by a bare Deno.serve, but for wanted differences", async () => {
+Deno.test("valid and invalid WebSocket frames are treated as by a bare Deno.serve, except for wanted differences", async () => {
   const { unexpected, wanted } = await compareWebSockets(MILLISECONDS);
   assertEquals(unexpected, []);
   assertEquals(wanted.size, 2);

@@ -4,9 +4,13 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Callbacks, WebServerParameters } from "../mod.ts";
 import { connect, deferred, disconnect, once, running, type Subject } from "./helpers.ts";
 import { testWith } from "./programs.ts";
-import { BINARY, CLOSE, CONTINUATION, HANDSHAKE, PING, PONG, RawWebSocket, reset, TEXT } from "./raw_websocket.ts";
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from "./support/frame.ts";
+import { handshakeRequest } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
+import { reset } from "./support/reset.ts";
+import { Program } from "./support/program.ts";
 
-/** A server that echoes, and records what it was told: `open`, messages, and closes with code and reason. */
+/** A server that echoes, and records its callbacks: `open`, messages, and closes with code and reason. */
 async function echoing(
   parameters: Partial<WebServerParameters> = {},
   callbacks: Callbacks = {},
@@ -33,7 +37,7 @@ async function echoing(
   return { ...subject, log, closed: closed.promise, [Symbol.asyncDispose]: () => subject.server.stop() };
 }
 
-Deno.test("fragments, with a ping in between, are one message", async () => {
+Deno.test("fragments with a ping between them arrive as one message", async () => {
   await using subject = await echoing();
   using raw = await RawWebSocket.connect(subject.port);
   await raw.send(TEXT, "gr\u00fc".slice(0, 2), { fin: false });
@@ -46,7 +50,7 @@ Deno.test("fragments, with a ping in between, are one message", async () => {
   assertEquals([second!.opcode, new TextDecoder().decode(second!.payload)], [TEXT, "grüß!"]);
 });
 
-Deno.test("an unmasked frame is taken, as the runtime has it", async () => {
+Deno.test("an unmasked frame is accepted, as Deno does", async () => {
   await using subject = await echoing();
   using raw = await RawWebSocket.connect(subject.port);
   await raw.send(BINARY, new Uint8Array([1, 2]), { masked: false });
@@ -67,7 +71,7 @@ for (
       raw.write(new Uint8Array([0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])),
   })
 ) {
-  Deno.test(`${what} ends its connection with one close, and harms no other`, async () => {
+  Deno.test(`${what} ends its connection with one close, and other connections are unaffected`, async () => {
     await using subject = await echoing();
     const bystander = await connect(subject.url);
     using raw = await RawWebSocket.connect(subject.port);
@@ -82,14 +86,14 @@ for (
   });
 }
 
-testWith(["python3"], "a reset in mid-frame is 1006, once", async () => {
+testWith(["python3"], "a reset in the middle of a frame is reported once, with 1006", async () => {
   await using subject = await echoing();
   await reset(subject.port, "\x81\xfe\x01\x00\x01\x02\x03\x04half");
   assertEquals(await subject.closed, [1006, ""]);
   assertEquals(subject.log, ["open", [1006, ""]]);
 });
 
-Deno.test("a connection that just ends, in mid-frame too, is 1006", async () => {
+Deno.test("a connection that ends without a close, even in the middle of a frame, is reported with 1006", async () => {
   await using subject = await echoing();
   {
     using raw = await RawWebSocket.connect(subject.port);
@@ -98,7 +102,7 @@ Deno.test("a connection that just ends, in mid-frame too, is 1006", async () => 
   assertEquals(((await subject.closed) as number[])[0], 1006);
 });
 
-Deno.test("half a handshake holds nothing, and the server stops in its presence", async () => {
+Deno.test("half a handshake does not count as a connection, and does not delay a stop", async () => {
   await using subject = await echoing();
   using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
   await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConn"));
@@ -106,7 +110,7 @@ Deno.test("half a handshake holds nothing, and the server stops in its presence"
   await subject.server.stop();
 });
 
-Deno.test("a close without a code is 1005, one with code and reason has these", async () => {
+Deno.test("a close without a code is reported with 1005, any other with its code and reason", async () => {
   for (const [code, reason, expected] of [[undefined, "", 1005], [1000, "bye", 1000], [4321, "grüß", 4321]] as const) {
     await using subject = await echoing();
     using raw = await RawWebSocket.connect(subject.port);
@@ -153,16 +157,16 @@ Deno.test("maxBufferedAmount: messages that come faster than an async callback h
   });
   using raw = await RawWebSocket.connect(subject.port);
   for (let sent = 0; sent < 20; sent++) await raw.send(TEXT, "x".repeat(100));
-  // With more on its way, the runtime drops the connection before the close is sent.
+  // With more on its way, Deno drops the connection before the close is sent.
   await raw.closed();
   raw[Symbol.dispose]();
   gate.resolve();
   assertEquals(await subject.closed, [1008, "Messages come faster than they are handled"]);
-  // The one that was being handled, and what then fitted.
+  // The message that was being handled, and those that still fitted.
   assertEquals(handled, 1 + 4);
 });
 
-Deno.test("a callback that never settles is given up after requestTimeout, and the next one runs", async () => {
+Deno.test("a callback that never settles is abandoned after requestTimeout, and the next one runs", async () => {
   const second = deferred();
   await using subject = await echoing({ requestTimeout: 0.2 }, {
     onWebSocketReceiveText: (_webServer, _client, data) => data === "hang" ? new Promise(() => {}) : second.resolve(),
@@ -178,7 +182,7 @@ Deno.test("a callback that never settles is given up after requestTimeout, and t
   await disconnect(socket);
 });
 
-Deno.test("a stop gives up callbacks that never settle, and reports each close all the same", async () => {
+Deno.test("a stop abandons callbacks that never settle, and still reports each close", async () => {
   const busy = deferred();
   await using subject = await echoing({ shutdownTimeout: 0.2, requestTimeout: 0 }, {
     onWebSocketReceiveText: () => (busy.resolve(), new Promise(() => {})),
@@ -191,7 +195,7 @@ Deno.test("a stop gives up callbacks that never settle, and reports each close a
   assertEquals(subject.errors.length, 1);
 });
 
-Deno.test("webSocketClose forgets a peer that never answers: reported once, with the server's code, and its place is kept", async () => {
+Deno.test("webSocketClose forgets a peer that never answers: its close is reported once, with the server's code, and it still counts", async () => {
   await using subject = await echoing({ idleTimeout: 1, maxConnections: 1 });
   using raw = await RawWebSocket.connect(subject.port);
   await raw.send(TEXT, "hello");
@@ -206,13 +210,13 @@ Deno.test("webSocketClose forgets a peer that never answers: reported once, with
   assertEquals(subject.log, ["open", "hello", [4000, "off you go"]]);
 });
 
-Deno.test("a peer that answers no ping is given up after idleTimeout as 1006, once", async () => {
+Deno.test("a peer that answers no ping is dropped after idleTimeout and reported once, with 1006", async () => {
   await using subject = await echoing({ idleTimeout: 1 });
   using raw = await RawWebSocket.connect(subject.port);
   await raw.send(TEXT, "hello");
   assertEquals(((await subject.closed) as number[])[0], 1006);
   assertEquals(subject.server.webSocketConnections, []);
-  // The runtime reports a second close when the connection has ended; it is none.
+  // Deno reports a second close when the connection has ended, which must not be passed on.
   await raw.closed();
   await subject.server.stop();
   assertEquals(subject.log.filter(Array.isArray).length, 1);
@@ -230,7 +234,7 @@ Deno.test("a peer that answers pings stays, whatever idleTimeout is", async () =
   assertEquals(subject.server.webSocketConnections.length, 1);
 });
 
-Deno.test("a peer that stops reading: sends are refused beyond maxBufferedAmount, it is given up once, and others are undisturbed", async () => {
+Deno.test("sends to a peer that stops reading are refused above maxBufferedAmount, and it is dropped once without disturbing others", async () => {
   const maxBufferedAmount = 16 << 20;
   await using subject = await echoing({ idleTimeout: 3, maxBufferedAmount, maxConnections: 2 });
   const bystander = await connect(subject.url);
@@ -241,7 +245,7 @@ Deno.test("a peer that stops reading: sends are refused beyond maxBufferedAmount
   const client = raw.client;
   let taken = 0;
   while (subject.server.webSocketSendBinary(client, message)) taken++;
-  // What the kernel took is not counted; what waits is bounded by the parameter and one message more.
+  // Bytes in the kernel's buffers do not count; those that wait are bounded by the parameter plus one message.
   const [, ...rows] = subject.server.rows();
   const buffered = Number(rows.find(([name]) => name === client)![3]);
   assert(taken > 0 && Math.abs(buffered - maxBufferedAmount) <= message.length, `${buffered}`);
@@ -256,7 +260,7 @@ Deno.test("a peer that stops reading: sends are refused beyond maxBufferedAmount
   await disconnect(bystander);
 });
 
-Deno.test("a peer that reads slowly but reads is not given up", async () => {
+Deno.test("a peer that reads slowly is not dropped", async () => {
   await using subject = await echoing({ idleTimeout: 2, maxBufferedAmount: 64 << 20 });
   using raw = await RawWebSocket.connect(subject.port);
   await raw.send(TEXT, "hello");
@@ -265,7 +269,7 @@ Deno.test("a peer that reads slowly but reads is not given up", async () => {
   const message = new Uint8Array(1 << 20);
   for (let sent = 0; sent < 48; sent++) subject.server.webSocketSendBinary(client, message);
   const start = performance.now();
-  // Longer than idleTimeout, always with something waiting, while the pings wait behind it.
+  // Longer than idleTimeout, with data always waiting, and the pings waiting behind it.
   while (performance.now() - start < 2500) {
     assertEquals((await raw.frame())?.opcode, BINARY);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -288,7 +292,7 @@ Deno.test("webSocketBroadcast sends text and bytes to every open client, and ret
   await Promise.all(sockets.slice(1).map((socket) => disconnect(socket)));
 });
 
-Deno.test("what may be sent is text and bytes, of memory shared with a worker too; a Blob is a TypeError that says so", async () => {
+Deno.test("text and bytes can be sent, even from memory shared with a worker; a Blob is a clear TypeError", async () => {
   await using subject = await echoing();
   const socket = await connect(subject.url);
   const [client] = subject.server.webSocketConnections;
@@ -315,7 +319,7 @@ Deno.test("what may be sent is text and bytes, of memory shared with a worker to
 
 testWith(
   ["python3"],
-  "a client whose address is used again opens behind the close of the one before, also when that waits",
+  "a client that reuses an address is opened only after the close of the one before it has been reported",
   async () => {
     const working = deferred();
     const gate = deferred();
@@ -329,35 +333,27 @@ testWith(
         if (log.filter((entry) => entry === "close").length === 2) both.resolve();
       },
     });
-    // From one port twice: reset while a callback works, then opened again, and told so before the callback has settled.
+    // Connects twice from one port: the first connection is reset while a callback runs, and the second opens before that has settled.
     const script = `import socket,struct
-head="Host: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n"
-def connect(uri,port):
+def connect(request,port):
   s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind(("127.0.0.1",port)); s.connect(("127.0.0.1",${subject.port}))
-  s.sendall(("GET "+uri+" HTTP/1.1\\r\\n"+head).encode()); s.recv(4096)
+  s.sendall(request.encode()); s.recv(4096)
   return s
-first=connect("/1",0); port=first.getsockname()[1]
+first=connect(${JSON.stringify(handshakeRequest("/1"))},0); port=first.getsockname()[1]
 first.sendall(bytes([0x81,0x82,0,0,0,0])+b"hi")
 input()
 first.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,struct.pack("ii",1,0)); first.close()
-second=connect("/2",port); print("open",flush=True)
+second=connect(${JSON.stringify(handshakeRequest("/2"))},port); print("open",flush=True)
 input(); second.close()
 `;
-    const process = new Deno.Command("python3", { args: ["-c", script], stdin: "piped", stdout: "piped" }).spawn();
-    const reader = process.stdout.getReader();
-    const orders = process.stdin.getWriter();
-    const go = () => orders.write(new TextEncoder().encode("\n"));
+    await using client = new Program("python3", ["-c", script]);
     await working.promise;
-    await go();
-    await reader.read();
+    await client.ask("");
     assertEquals(log, ["open /1"]);
     gate.resolve();
-    await go();
+    await client.write("");
     await both.promise;
     assertEquals(log, ["open /1", "close", "open /2", "close"]);
-    await orders.close();
-    await reader.cancel();
-    await process.status;
   },
 );
 
@@ -369,12 +365,10 @@ Deno.test("idleTimeout: a client that reads a large message slowly is kept until
     onWebSocketClose: (_webServer, _client, code) => closed.push(code),
   }, { idleTimeout: 1, maxBufferedAmount: size });
   using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
-  await connection.write(
-    new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")),
-  );
+  await connection.write(new TextEncoder().encode(handshakeRequest()));
   const buffer = new Uint8Array(size / 6);
   for (let read = 0; read < size;) {
-    // The socket tells of no progress meanwhile.
+    // The socket shows no progress during this time.
     if (read < size / 2) await new Promise((resolve) => setTimeout(resolve, 500));
     for (const end = read + size / 6; read < end;) read += await connection.read(buffer.subarray(0, end - read)) ?? NaN;
     assertEquals(closed, []);

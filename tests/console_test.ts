@@ -1,12 +1,11 @@
-/** What the program prints, and where it cannot: neither a dead output nor a flood of messages may cost an answer. */
+/** The output of the program: neither a dead output nor a flood of messages may cost an answer. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { WebServer } from "../mod.ts";
 import { connect, disconnect, printed, rawRequest, running } from "./helpers.ts";
-import { program } from "./program.ts";
-import { testWith } from "./programs.ts";
-
-const CONFIG = `${import.meta.dirname}/../deno.json`;
+import { LINUX, testWith } from "./programs.ts";
+import { CONFIG, PACKAGE } from "./support/deno.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
 
 /** The callbacks of the program: errors of every kind, on demand. It says by which port it can be reached at the one given. */
 const callbacks = (port: number) => `
@@ -58,7 +57,7 @@ async function startBy(redirection: string, ...args: string[]): Promise<Running>
   using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const path = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(path, callbacks(listener.addr.port));
-  const deno = [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-read", "--config", CONFIG, program];
+  const deno = [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-read", "--config", CONFIG, PACKAGE];
   const server = ["--port", "0", "--localaddress", "127.0.0.1", "--callbacks", path, "--log", ...args];
   const process = new Deno.Command("sh", {
     args: ["-c", `exec "$0" "$@" ${redirection}`, ...deno, ...server],
@@ -93,7 +92,7 @@ async function startBy(redirection: string, ...args: string[]): Promise<Running>
 
 const LONG = "x".repeat(200);
 
-/** Asks for what is logged, refused, and thrown; each is to be answered. */
+/** Sends requests that are logged, refused, and fail in a callback; each must be answered. */
 async function exercise(port: number, requests: number): Promise<void> {
   const url = `http://127.0.0.1:${port}`;
   const status = async (path: string, init?: RequestInit) => {
@@ -116,42 +115,44 @@ async function exercise(port: number, requests: number): Promise<void> {
   await disconnect(socket);
 }
 
-/** More than a pipe and what waits for it take, where each is a line of the log. */
+/** More requests than a pipe and the lines that wait for it can hold, at one line of the log for each. */
 const MANY = 1000;
 
-if (Deno.build.os === "linux") {
-  const OUTPUTS: [what: string, redirection: string, requests: number][] = [
-    ["a full disk as standard output", ">/dev/full", 50],
-    ["a full disk as standard error", "2>/dev/full", 50],
-    ["full disks as both outputs", ">/dev/full 2>&1", 50],
-    ["a closed standard output", ">&-", 50],
-    ["a closed standard error", "2>&-", 50],
-    ["both outputs closed", ">&- 2>&-", 50],
-    ["all three standard files closed", "<&- >&- 2>&-", 50],
-    ["pipes that nobody reads", "", MANY],
-    ["one pipe that nobody reads for both outputs", "2>&1", MANY],
-    ["an output that cannot be written to", "</dev/null >&0 2>&0", 50],
-  ];
-  for (const [what, redirection, requests] of OUTPUTS) {
-    Deno.test(`the program answers, and ends, with ${what}`, async () => {
-      await using running = await startBy(redirection);
-      await exercise(running.port, requests);
-      running.process.kill("SIGTERM");
-      assertEquals((await running.process.status).code, 0);
-    });
-  }
+const OUTPUTS: [what: string, redirection: string, requests: number][] = [
+  ["a full disk as standard output", ">/dev/full", 50],
+  ["a full disk as standard error", "2>/dev/full", 50],
+  ["full disks as both outputs", ">/dev/full 2>&1", 50],
+  ["a closed standard output", ">&-", 50],
+  ["a closed standard error", "2>&-", 50],
+  ["both outputs closed", ">&- 2>&-", 50],
+  ["all three standard files closed", "<&- >&- 2>&-", 50],
+  ["pipes that nobody reads", "", MANY],
+  ["one pipe that nobody reads for both outputs", "2>&1", MANY],
+  ["an output that cannot be written to", "</dev/null >&0 2>&0", 50],
+];
+for (const [what, redirection, requests] of OUTPUTS) {
+  testWith([LINUX, "sh"], `the program answers, and ends, with ${what}`, async () => {
+    await using running = await startBy(redirection);
+    await exercise(running.port, requests);
+    running.process.kill("SIGTERM");
+    assertEquals((await running.process.status).code, 0);
+  });
+}
 
-  for (const output of ["stdout", "stderr"] as const) {
-    Deno.test(`the program answers, and ends, when nobody has its ${output} open any more`, async () => {
-      await using running = await startBy("");
-      await running.process[output].cancel();
-      await exercise(running.port, 50);
-      running.process.kill("SIGTERM");
-      assertEquals((await running.process.status).code, 0);
-    });
-  }
+for (const output of ["stdout", "stderr"] as const) {
+  testWith([LINUX, "sh"], `the program answers, and ends, when nobody has its ${output} open any more`, async () => {
+    await using running = await startBy("");
+    await running.process[output].cancel();
+    await exercise(running.port, 50);
+    running.process.kill("SIGTERM");
+    assertEquals((await running.process.status).code, 0);
+  });
+}
 
-  Deno.test("an output that is read late has whole lines, and says how many were dropped", async () => {
+testWith(
+  [LINUX, "sh"],
+  "an output that is read late has only whole lines, and says how many were dropped",
+  async () => {
     await using running = await startBy("");
     await exercise(running.port, MANY);
     const stdout = new Response(running.process.stdout).text();
@@ -168,16 +169,16 @@ if (Deno.build.os === "linux") {
     // One for the start, 81 of the other requests, and two of the WebSocket.
     assertEquals(lines.length - dropped.length + dropped.reduce((sum, count) => sum + count, 0), MANY + 84);
     assertEquals(lines.filter((line) => !/^(\S+ listens |\.\.\. |\d{4}-.* (?:ms|opens|closes \d+)$)/.test(line)), []);
-  });
-}
+  },
+);
 
-/** What a terminal obeys, or what changes how a line reads, but for the line feed; as Latin-1 and as UTF-8. */
+/** Characters that control a terminal or change how a line reads, except the line feed; as Latin-1 and as UTF-8. */
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 testWith(
   ["sh"],
-  "nothing that a client sends is obeyed by the terminal of the program, or passes for a line of it",
+  "nothing that a client sends can control the program's terminal or look like one of its lines",
   async () => {
     await using running = await startBy("");
     const { port } = running;
@@ -195,13 +196,7 @@ testWith(
       await rawRequest(port, "POST /", ["Host: x", `Origin: http://${escape}`, "Content-Length: 0"]);
       await rawRequest(port, "POST /", ["Host: x", `Origin: ${escape}`, "Content-Length: 0"]);
       await rawRequest(port, `G${escape}T /`, ["Host: x"]);
-      await rawRequest(port, "GET /", [
-        "Host: x",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version: 13",
-        `Sec-WebSocket-Protocol: ${escape}`,
-      ]);
+      await rawRequest(port, "GET /", [...handshake("Connection"), `Sec-WebSocket-Protocol: ${escape}`]);
       const socket = await connect(`http://127.0.0.1:${port}/`);
       socket.send(`${escape}\nwebserver1: forged\r\nwebserver1: forged\rwebserver1: forged\u2028\u202eforged\u009b`);
       await disconnect(socket, 4000, escape.slice(0, 10));
@@ -234,7 +229,7 @@ async function withClock(body: (forward: (seconds: number) => void) => Promise<v
   }
 }
 
-Deno.test("a flood of errors prints few of them, and the next one says how many were not printed", async () => {
+Deno.test("only a few errors of a flood are printed, and the next one says how many were not", async () => {
   await withClock(async (forward) => {
     await using server = await running({
       onHTTPRequest() {
@@ -263,7 +258,7 @@ Deno.test("a flood of errors prints few of them, and the next one says how many 
   });
 });
 
-Deno.test("floods of some kinds of messages hide no other kind", async () => {
+Deno.test("floods of some kinds of messages do not hide other kinds", async () => {
   await using server = await running({
     onHTTPRequest(_webServer, { uri }) {
       if (uri !== "/nothing") throw new Error(uri);
@@ -289,13 +284,7 @@ Deno.test("floods of some kinds of messages hide no other kind", async () => {
         }
         await ask("nothing");
         const socket = await connect(server.url);
-        await rawRequest(server.port, "GET /", [
-          "Host: x",
-          "Upgrade: websocket",
-          "Connection: Upgrade",
-          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-          "Sec-WebSocket-Version: 13",
-        ]);
+        await rawRequest(server.port, "GET /", [...HANDSHAKE]);
         socket.send("text");
         socket.send(new Uint8Array(1));
         await disconnect(socket);
@@ -320,7 +309,7 @@ Deno.test("floods of some kinds of messages hide no other kind", async () => {
   );
 });
 
-Deno.test("an error of new callbacks is printed, though the old ones had many", async () => {
+Deno.test("an error in new callbacks is printed, even if the old ones had many", async () => {
   const throwing = (message: string) => ({
     onHTTPRequest(): never {
       throw new Error(message);

@@ -1,4 +1,4 @@
-/** What kind of content a string, an object or a list is, and what a browser may make of it. */
+/** The content types of strings, objects and lists, and whether browsers may sniff them. */
 
 import { assertEquals } from "@std/assert";
 import type { ResponseData } from "../mod.ts";
@@ -34,7 +34,7 @@ const CASES: [data: ResponseData, type: string][] = [
   [Object.assign(Object.create(null), { a: 1 }), JSON_TYPE],
 ];
 
-Deno.test("a string, an object and a list have their types, which browsers do not look behind, and arrive as they are", async () => {
+Deno.test("a string, an object and a list are sent with fitting types, which browsers do not sniff, and arrive unchanged", async () => {
   await using subject = await running({
     onHTTPRequest: (_webServer, { uri }) => ({ statusCode: 200, data: CASES[Number(uri.slice(1))]![0] }),
   });
@@ -52,7 +52,7 @@ Deno.test("a string, an object and a list have their types, which browsers do no
   assertEquals(subject.errors, []);
 });
 
-Deno.test("JSON may have a type of the callback's, and its length is that of its bytes", async () => {
+Deno.test("a callback can set the type of JSON, and its length is counted in bytes", async () => {
   await using subject = await running({
     onHTTPRequest: () => ({ statusCode: 201, data: { text: "gr\xfc\xdf" }, "Content-Type": "application/ld+json" }),
   });
@@ -62,7 +62,7 @@ Deno.test("JSON may have a type of the callback's, and its length is that of its
   assertEquals(await answer.json(), { text: "gr\xfc\xdf" });
 });
 
-Deno.test("a type of the callback's has no nosniff added to it, and what it says of sniffing stays", async () => {
+Deno.test("no nosniff is added if the callback sets the type, and its own sniffing header is kept", async () => {
   await using subject = await running({
     onHTTPRequest: (_webServer, { uri }) =>
       uri === "/own"

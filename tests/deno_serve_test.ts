@@ -1,8 +1,8 @@
-/** A server as the program of `deno serve`: what it keeps, what it refuses, and how it ends. */
+/** A server under `deno serve`: the parameters that it accepts and refuses, and how it ends. */
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { once } from "./helpers.ts";
-import { program, start } from "./program.ts";
+import { program, start, urlOf } from "./program.ts";
 
 /** Runs `body` with a module whose default export is a server with these parameters. */
 async function withModule(parameters: string, body: (module: string) => Promise<void>): Promise<void> {
@@ -44,7 +44,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`deno serve ends with an error for what it does not keep: ${parameters}`, async () => {
+  Deno.test(`deno serve ends with an error for a parameter that it cannot keep: ${parameters}`, async () => {
     await withModule(parameters, async (module) => {
       const { message } = await assertRejects(() => serve(module), Error);
       assertMatch(message, sentence);
@@ -72,7 +72,7 @@ Deno.test("deno serve ends with an error for a server that its program has start
 Deno.test("deno serve accepts the address that it listens on, and port 0 for any port", async () => {
   await withModule('localaddress: "127.0.0.1", port: 0', async (module) => {
     await using running = await serve(module);
-    assertMatch(running.line, /listens on http:\/\/127\.0\.0\.1:\d+\/$/);
+    assertMatch(running.firstLine, /listens on http:\/\/127\.0\.0\.1:\d+\/$/);
   });
 });
 
@@ -80,11 +80,11 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
   Deno.test(`${signal} to deno serve closes WebSockets with 1001, and calls onServerStop`, async () => {
     await withModule("", async (module) => {
       await using running = await serve(module);
-      const socket = new WebSocket(running.line.match(/http:\S+/)![0].replace("http", "ws"));
+      const socket = new WebSocket(urlOf(running).replace("http", "ws"));
       // The greeting of onWebSocketOpen.
       await once(socket, "message");
       const closed = once(socket, "close");
-      running.process.kill(signal);
+      running.kill(signal);
       assertEquals((await closed).code, 1001);
       const { code, stdout } = await running.ended();
       assertEquals(code, 0);
@@ -93,10 +93,10 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as
   });
 }
 
-Deno.test("deno serve --parallel: every worker says by which address it was asked", async () => {
+Deno.test("deno serve --parallel: every worker knows the address at which it was asked", async () => {
   await withModule("", async (module) => {
     await using running = await serve(module, "--parallel");
-    const url = running.line.match(/http:\S+/)![0];
+    const url = urlOf(running);
     // Each connection may reach another worker.
     const answers = await Promise.all(Array.from({ length: 50 }, async () => {
       const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });

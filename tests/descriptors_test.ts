@@ -1,13 +1,13 @@
-/** File descriptors run out: the runtime stops to accept, and the server listens again. */
+/** File descriptors run out: `Deno.serve` stops accepting, and the server listens again. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { testWith } from "./programs.ts";
+import { CONFIG, PACKAGE } from "./support/deno.ts";
+import { Program } from "./support/program.ts";
 
-const ROOT = new URL("../", import.meta.url);
-
-/** A server with few descriptors left, which says what it is told on standard error. */
+/** A server with few descriptors left. */
 const PROGRAM = `
-import { WebServer } from ${JSON.stringify(new URL("mod.ts", ROOT).href)};
+import { WebServer } from ${JSON.stringify(PACKAGE)};
 let starts = 0;
 const server = new WebServer({
   port: 0,
@@ -31,25 +31,18 @@ testWith(
   async () => {
     const program = await Deno.makeTempFile({ suffix: ".ts" });
     await Deno.writeTextFile(program, PROGRAM);
-    const process = new Deno.Command("sh", {
-      args: [
-        "-c",
-        `ulimit -n 80 && exec "$0" run --quiet --allow-net --config deno.json --lock tests/deno.lock "$1"`,
-        Deno.execPath(),
-        program,
-      ],
-      cwd: ROOT,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const stderr = new Response(process.stderr).text();
-    const stdout = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const port = Number((await stdout.read()).value);
+    await using server = new Program("sh", [
+      "-c",
+      `ulimit -n 80 && exec "$0" run --quiet --allow-net --config "$1" "$2"`,
+      Deno.execPath(),
+      CONFIG,
+      program,
+    ]);
+    const port = Number(await server.next());
 
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
     await new Promise((resolve) => socket.onopen = resolve);
-    // The runtime itself does not survive it in the first second of a process.
+    // Deno itself would not survive this in the first second of a process.
     await new Promise((resolve) => setTimeout(resolve, 5000));
     const flood: Deno.TcpConn[] = [];
     for (let count = 0; count < 100; count++) {
@@ -58,11 +51,9 @@ testWith(
     }
     const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     for (const connection of flood) connection.close();
-    let ended = false;
-    process.status.then(() => ended = true);
     let answer;
     while (answer === undefined) {
-      if (ended) throw new Error(`The server has ended: ${await stderr}`);
+      server.check();
       answer = await fetch(`http://127.0.0.1:${port}/`, { client }).then(
         (response) => response.json(),
         () => undefined,
@@ -74,12 +65,12 @@ testWith(
     socket.send("still here");
     assertEquals((await echoed).data, "still here");
     const closed = new Promise((resolve) => socket.onclose = resolve);
-    await process.stdin.close();
+    await server.endInput();
     await closed;
-    assertEquals((await stdout.read()).value, "stopped\n");
-    await stdout.cancel();
-    assertEquals((await process.status).code, 0);
-    assertStringIncludes(await stderr, "The listener ended, and is opened again");
+    assertEquals(await server.next(), "stopped");
+    const { code, stderr } = await server.ended();
+    assertEquals(code, 0);
+    assertStringIncludes(stderr, "The listener ended, and is opened again");
     client.close();
     await Deno.remove(program);
   },

@@ -1,16 +1,17 @@
-/** What the first start of the server downloads. */
+/** The packages that the first start of the server downloads. */
 
 import { cp } from "node:fs/promises";
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { ROOT } from "./support/deno.ts";
+import { output } from "./support/program.ts";
 
-const ROOT = new URL("../", import.meta.url);
 /** The one package that the server needs: see `links/`. */
 const PACKAGE = "deno-std";
 
 /** The folder of an npm package in the cache of this machine, and its name there. */
 async function cached(name: string): Promise<{ source: string; path: string }> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"], cwd: "/" }).output();
-  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
+  const { stdout } = await output(Deno.execPath(), ["info", "--json"], { cwd: "/" });
+  const { npmCache } = JSON.parse(stdout);
   for await (const { name: registry } of Deno.readDir(npmCache)) {
     const path = `${registry}/${name}`;
     if (await Deno.stat(`${npmCache}/${path}`).catch(() => undefined)) return { source: `${npmCache}/${path}`, path };
@@ -28,14 +29,14 @@ Deno.test("the server starts from a cache with nothing but that package", async 
   try {
     const { source, path } = await cached(PACKAGE);
     await cp(source, `${folder}/npm/${path}`, { recursive: true });
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--cached-only", "--frozen", "--allow-net", "mod.ts", "--version"],
-      cwd: ROOT,
-      env: { DENO_DIR: folder, NO_COLOR: "1" },
-    }).output();
-    const decoder = new TextDecoder();
-    assertEquals([code, decoder.decode(stderr)], [0, ""]);
-    assertStringIncludes(decoder.decode(stdout), ".");
+    // Without the flags of the other tests: this one is about the lock file that a user's first start reads.
+    const { code, stdout, stderr } = await output(
+      Deno.execPath(),
+      ["run", "--cached-only", "--frozen", "--allow-net", "mod.ts", "--version"],
+      { cwd: ROOT, env: { DENO_DIR: folder } },
+    );
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, ".");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -21,7 +21,7 @@ function files(count: number, boundary = "b"): string {
 const count = async (request: { formData(): Promise<FormData> }) => [...await request.formData()].length;
 
 for (const body of ["buffer", "stream"] as const) {
-  Deno.test(`body: "${body}": a form has up to maxFormFields fields and files; with more it is answered 413`, async () => {
+  Deno.test(`body: "${body}": a form with more than maxFormFields fields and files is answered 413`, async () => {
     await using subject = await looking(count, { body, maxFormFields: 3 });
     assertEquals(await post(subject.url, "a&b&&c&", URLENCODED), [200, "3"]);
     assertEquals(await post(subject.url, files(3), "multipart/form-data; boundary=b"), [200, "3"]);
@@ -88,7 +88,7 @@ Deno.test("the fields that are counted are those that are parsed, whatever the C
   }
 });
 
-Deno.test("parts behind what only looks like the last boundary are counted too", async () => {
+Deno.test("parts after something that only looks like the last boundary are counted too", async () => {
   await using subject = await looking(count, { maxFormFields: 2 });
   const type = "multipart/form-data; boundary=b";
   for (const fake of ["--b--x\r\n", "--b--\n", "--b-\r\n", "--b--\r"]) {
@@ -106,11 +106,11 @@ Deno.test("JSON that is nested too deeply is answered 413, whether it is complet
   assertEquals(await post(subject.url, "[".repeat(depth + 1) + "]".repeat(depth + 1)), refused);
   assertEquals(await post(subject.url, '{"a":'.repeat(3 * MiB)), refused);
   assertEquals(await post(subject.url, "[".repeat(16 * MiB)), refused);
-  // Brackets in a text are no nesting.
+  // Brackets in a string are not nesting.
   assertEquals((await post(subject.url, JSON.stringify(["[".repeat(2_000), '\\"['.repeat(2_000)])))[0], 200);
 });
 
-Deno.test("JSON counts in maxBodyMemory as what it takes when it is parsed", async () => {
+Deno.test("JSON counts in maxBodyMemory with the memory that it needs when parsed", async () => {
   await using subject = await looking(async (request) => (await request.json()).length, { maxBodyMemory: 32 * MiB });
   assertEquals(await post(subject.url, `[${"{},".repeat(MiB)}1]`), [
     503,

@@ -1,18 +1,20 @@
-/** The WebSocket handshake: what is refused before it is accepted, by the server and by `onWebSocketRequest`. */
+/** The WebSocket handshake: which requests the server and `onWebSocketRequest` refuse, and with which answer. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import WS from "npm:ws@8.23.0";
 import { connect, deferred, disconnect, printed, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
-import { HANDSHAKE, handshake, RawWebSocket, reset } from "./raw_websocket.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
+import { reset } from "./support/reset.ts";
 
 /** The answer to a handshake. */
-async function outcome(port: number, headers: string[], target?: string, method?: string) {
+async function outcome(port: number, headers: readonly string[], target?: string, method?: string) {
   using raw = await RawWebSocket.open(port, headers, target, method);
   return await raw.answer();
 }
 
-Deno.test("tokens of Upgrade and Connection are taken in any letter case and place", async () => {
+Deno.test("the tokens of Upgrade and Connection are recognised in any letter case and position", async () => {
   await using subject = await running();
   for (
     const headers of [
@@ -25,9 +27,9 @@ Deno.test("tokens of Upgrade and Connection are taken in any letter case and pla
   ) assertEquals((await outcome(subject.port, headers)).status, 101);
 });
 
-Deno.test("a handshake that is none has its status and one line of reason, and reaches no callback", async () => {
+Deno.test("an invalid handshake gets the right status and a one-line reason, and reaches no callback", async () => {
   await using subject = await running({ onWebSocketRequest() {}, onWebSocketOpen() {} });
-  const refused: [method: string, headers: string[], status: number, reason: RegExp][] = [
+  const refused: [method: string, headers: readonly string[], status: number, reason: RegExp][] = [
     ["GET", handshake("Connection", "keep-alive"), 400, /Connection/],
     ["GET", handshake("Connection", "upgrade\xa0"), 400, /Connection/],
     ["GET", handshake("Sec-WebSocket-Key"), 400, /Sec-WebSocket-Key/],
@@ -50,7 +52,7 @@ Deno.test("a handshake that is none has its status and one line of reason, and r
   assertEquals(subject.server.info().total_cooks, 0);
 });
 
-Deno.test("origins: a page opens a WebSocket of the host and port that it came from, and of no other", async () => {
+Deno.test("origins: a page can open a WebSocket to the host and port that it came from, and to no other", async () => {
   await using subject = await running({});
   const statusFor = async (origin: string, host: string) =>
     (await outcome(subject.port, [...handshake("Host", host), `Origin: ${origin}`])).status;
@@ -80,7 +82,7 @@ Deno.test("origins: a page opens a WebSocket of the host and port that it came f
   assertEquals(subject.server.webSocketConnections.length <= 5, true);
 });
 
-Deno.test("origins: a list admits these only, `any` admits all, and a client without an Origin always may", async () => {
+Deno.test("origins: a list admits only its items, `any` admits all, and a client without an Origin is always admitted", async () => {
   await using subject = await running({}, { origins: ["http://panel.example", "null"] });
   const statusFor = async (...more: string[]) => (await outcome(subject.port, [...HANDSHAKE, ...more])).status;
   await printed("warn", async () => {
@@ -94,7 +96,7 @@ Deno.test("origins: a list admits these only, `any` admits all, and a client wit
   assertEquals(await statusFor("Origin: http://evil.example"), 101);
 });
 
-Deno.test("origins: POST, PUT, PATCH and DELETE of a foreign page get 403, GET, HEAD and OPTIONS do not", async () => {
+Deno.test("origins: POST, PUT, PATCH and DELETE from a foreign page get 403, GET, HEAD and OPTIONS do not", async () => {
   await using subject = await running({ onHTTPRequest: () => new Response("done") });
   const ask = (method: string, origin: string) => fetch(subject.url, { method, headers: { origin } });
   await printed("warn", async () => {
@@ -116,7 +118,7 @@ Deno.test("origins: POST, PUT, PATCH and DELETE of a foreign page get 403, GET, 
   });
 });
 
-Deno.test("onWebSocketRequest sees the request, and accepts by leaving 101, returned or not", async () => {
+Deno.test("onWebSocketRequest sees the request, and accepts it by leaving status 101, whether it returns the response or not", async () => {
   const seen: unknown[] = [];
   await using subject = await running({
     onWebSocketRequest: (_webServer, request, response) => {
@@ -174,7 +176,7 @@ Deno.test("onWebSocketRequest refuses by any other status, a Response, or by thr
   assertEquals([subject.server.webSocketConnections, (await outcome(subject.port, HANDSHAKE)).status], [[], 500]);
 });
 
-Deno.test("onWebSocketRequest picks the sub-protocol and sets headers, offers with and without spaces", async () => {
+Deno.test("onWebSocketRequest can pick a sub-protocol, offered with or without spaces, and set headers", async () => {
   await using subject = await running({
     onWebSocketRequest(_webServer, request, response) {
       const offers = request["Sec-WebSocket-Protocol"]!.split(",").map((offer) => offer.trim());
@@ -209,7 +211,7 @@ Deno.test("onWebSocketRequest may be async: the socket opens when it has settled
   await disconnect(await socket);
 });
 
-Deno.test("maxConnections: one more gets 503, those being asked count, and a place that is left is free again", async () => {
+Deno.test("maxConnections: one more gets 503, handshakes that wait for a callback count, and a client that leaves makes room", async () => {
   const gate = deferred();
   const closed = deferred();
   const asked = deferred();
@@ -232,7 +234,7 @@ Deno.test("maxConnections: one more gets 503, those being asked count, and a pla
   await Promise.all([disconnect(third), disconnect(await slow)]);
 });
 
-Deno.test("a restart while a handshake is asked refuses it, and does not wait for good", async () => {
+Deno.test("a restart refuses a handshake whose callback is still running, and does not wait for it", async () => {
   const gate = deferred();
   const asked = deferred();
   await using subject = await running({ onWebSocketRequest: () => (asked.resolve(), gate.promise) }, {
@@ -248,7 +250,7 @@ Deno.test("a restart while a handshake is asked refuses it, and does not wait fo
 
 testWith(
   ["python3"],
-  "clients that leave while they are asked, or before the answer, leave nothing behind",
+  "clients that leave during onWebSocketRequest, or before the answer, leave nothing behind",
   async () => {
     let asked = 0;
     const opened = new Set<string>();
@@ -281,7 +283,7 @@ testWith(
   },
 );
 
-testWith(["python3"], "a client that leaves before the answer holds no place beyond a restart", async () => {
+testWith(["python3"], "a client that leaves before the answer does not count after a restart", async () => {
   const answered = deferred();
   const left = deferred();
   await using subject = await running({
@@ -293,10 +295,10 @@ testWith(["python3"], "a client that leaves before the answer holds no place bey
   await Promise.all([answered.promise, left.promise]);
   await subject.server.restart();
   await disconnect(await connect(subject.url));
-  // The runtime itself never ends the upgrade of a connection that is reset before the answer.
+  // Deno never ends the upgrade of a connection that is reset before the answer.
 }, { sanitizeOps: false });
 
-Deno.test("a refused handshake carries nothing of what would have accepted it", async () => {
+Deno.test("a refused handshake has no header that belongs to an accepted one", async () => {
   await using subject = await running({
     onWebSocketRequest(_webServer, _request, response) {
       response.statusCode = 401;

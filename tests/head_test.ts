@@ -1,8 +1,9 @@
-/** HEAD over HTTP/1.1 and HTTP/2: the head of the answer to GET, and nothing behind it. */
+/** HEAD over HTTP/1.1 and HTTP/2: the head of the answer to GET, and no body. */
 
 import { assert, assertEquals } from "@std/assert";
 import { deferred, printed, raw, running, type Subject } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 const bytes = new TextEncoder().encode("hello");
 const LARGE = 200_000;
@@ -74,22 +75,11 @@ function subject(): Promise<Subject> {
 
 /** Runs curl; its exit code, the status, the headers by name, and the size of the body. */
 async function curl(url: string, ...args: string[]) {
-  const { code, stdout } = await new Deno.Command("curl", {
-    args: [
-      "--silent",
-      "--max-time",
-      "20",
-      "--output",
-      "/dev/null",
-      "--dump-header",
-      "-",
-      "--write-out",
-      "%{size_download}",
-      ...args,
-      url,
-    ],
-  }).output();
-  const [head, size] = new TextDecoder("latin1").decode(stdout).split("\r\n\r\n");
+  const { code, stdout } = await output("curl", [
+    ...["--silent", "--max-time", "20", "--output", "/dev/null", "--dump-header", "-"],
+    ...["--write-out", "%{size_download}", ...args, url],
+  ]);
+  const [head, size] = stdout.split("\r\n\r\n");
   const [line, ...lines] = head!.split("\r\n");
   const headers = Object.fromEntries(
     lines.map((line) => /^(.*?): (.*)$/.exec(line.replace(/^[^:]*/, (name) => name.toLowerCase()))!.slice(1)),
@@ -111,7 +101,7 @@ for (const version of ["--http1.1", "--http2-prior-knowledge"]) {
         delete others["transfer-encoding"];
         assertEquals(others, same, what);
         if (what === "a Response without a body but with a length") {
-          // The callback may know what GET would have.
+          // A callback may set the length that GET would have.
           assertEquals([length, get.size], ["15", "0"]);
           continue;
         }
@@ -125,7 +115,7 @@ for (const version of ["--http1.1", "--http2-prior-knowledge"]) {
   });
 }
 
-Deno.test("HEAD over HTTP/1.1 has nothing behind its head, and the connection is used on", async () => {
+Deno.test("the answer to HEAD over HTTP/1.1 has no body, and the connection can be used again", async () => {
   await using server = await subject();
   await printed("warn", async () => {
     for (const [what, [, status = 200]] of Object.entries(ANSWERS)) {
@@ -154,7 +144,7 @@ testWith(
         return new Response("late");
       },
     });
-    // Over HTTP/2 the runtime drops such a header.
+    // Over HTTP/2 Deno drops such a header.
     const handshake = await curl(server.url, "--http1.1", "--head", "--header", "Upgrade: websocket");
     assertEquals([handshake.code, handshake.status], [0, 405]);
     const waiting = fetch(server.url);

@@ -1,13 +1,13 @@
-/** What the tests share: a server on a free loopback port, and clients that send exactly what they are told. */
+/** What the tests share: a server on a free loopback port, and clients that send exactly the bytes that a test wants. */
 
 import { type Callbacks, WebServer, type WebServerParameters } from "../mod.ts";
 
-/** A running server, and what its callbacks could not do. */
+/** A running server, and the errors of its callbacks. */
 export interface Subject extends AsyncDisposable {
   readonly server: WebServer;
   readonly url: string;
   readonly port: number;
-  /** What `onError` was told: the callback, and the error. */
+  /** The calls of `onError`: the callback, and the error. */
   readonly errors: { name: string; error: Error }[];
 }
 
@@ -36,7 +36,7 @@ export function looking(
   return running({ onHTTPRequest: async (_webServer, request) => Response.json(await look(request)) }, parameters);
 }
 
-/** Sends text over TCP as it stands (`\n` becomes CRLF), and returns all that comes back until the server closes. */
+/** Sends text over TCP unchanged, except that `\n` becomes CRLF; returns all that comes back until the server closes. */
 export async function raw(port: number, text: string, hostname = "127.0.0.1"): Promise<string> {
   using connection = await Deno.connect({ port, hostname });
   await connection.write(new TextEncoder().encode(text.replaceAll("\n", "\r\n")));
@@ -84,6 +84,14 @@ export async function connect(url: string, uri = ""): Promise<WebSocket> {
   socket.binaryType = "arraybuffer";
   await once(socket, "open");
   return socket;
+}
+
+/** Sends text or bytes, and resolves with the message that comes next. */
+export async function replyTo(socket: WebSocket, sent: string | Uint8Array<ArrayBuffer>): Promise<string | Uint8Array> {
+  const reply = once(socket, "message");
+  socket.send(sent);
+  const { data } = await reply;
+  return typeof data === "string" ? data : new Uint8Array(data);
 }
 
 /** Closes a WebSocket and waits until that is done. */

@@ -1,15 +1,15 @@
-/** Requests that no browser sends, over raw TCP: each has its answer, and none hangs, crashes or forges what a callback sees. */
+/** Requests that no browser sends, over raw TCP: each is answered or dropped, and none hangs, crashes or deceives a callback. */
 
 import { assertEquals } from "@std/assert";
 import { running } from "./helpers.ts";
 
-/** What a callback saw: method, uri, pars, host, length of data. */
+/** The request as a callback saw it: method, uri, pars, host, length of data. */
 type Seen = [method: string, uri: string, pars: Record<string, string>, host: string | undefined, data: number];
 
 /** The connection ends without an answer. */
 const DROPPED = 0;
 
-/** What comes back: a status, and with 200 what the callback saw. */
+/** The answer: a status, and with 200 the request as the callback saw it. */
 type Expected = number | Seen;
 
 const head = (line: string, ...headers: string[]) => [line, "Connection: close", ...headers, "", ""].join("\n");
@@ -97,7 +97,7 @@ const TABLE: Record<string, [request: string, expected: Expected]> = {
 
 const bytesOf = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** Sends bytes, says that there are no more unless told otherwise, and reads until the server ends the connection. */
+/** Sends bytes, ends the sending side unless `open` says otherwise, and reads until the server ends the connection. */
 async function send(port: number, text: string, { leave = true } = {}): Promise<string> {
   using connection = await Deno.connect({ port, hostname: "127.0.0.1" });
   const bytes = bytesOf(text);
@@ -123,7 +123,7 @@ for (const [what, [request, expected]] of Object.entries(TABLE)) {
       onHTTPRequest(_webServer, request) {
         const { method, uri, pars, data } = request;
         const raw = new URL(request.raw.url).pathname;
-        // Where the path is one that URL keeps as it is, both agree.
+        // If URL keeps the path unchanged, both agree.
         if (/^\/\w*$/.test(uri) && uri !== "/*") assertEquals(raw, uri);
         seenByCallback.push([method, uri, { ...pars }, request["Host"], data.length]);
         return new Response("seen");
@@ -143,14 +143,14 @@ for (const [what, [request, expected]] of Object.entries(TABLE)) {
   });
 }
 
-Deno.test("hostile request: lines that end in a bare LF are taken as the runtime takes them, and forge nothing", async () => {
+Deno.test("hostile request: lines that end in a bare LF are read as Deno reads them, and cannot forge a request", async () => {
   const uris: string[] = [];
   await using subject = await running({ onHTTPRequest: (_webServer, { uri }) => (uris.push(uri), new Response("x")) });
   await send(subject.port, "GET /a HTTP/1.1\nHost: panel\nConnection: close\n\n");
   assertEquals(uris.filter((uri) => uri !== "/a"), []);
 });
 
-Deno.test("hostile request: bytes beyond ASCII in target and header arrive as they are, or not at all", async () => {
+Deno.test("hostile request: non-ASCII bytes in the target and in a header arrive unchanged, or not at all", async () => {
   const seen: unknown[] = [];
   await using subject = await running({
     onHTTPRequest: (_webServer, request) => (seen.push([request.uri, request["X-Name"]]), new Response("x")),
@@ -162,7 +162,7 @@ Deno.test("hostile request: bytes beyond ASCII in target and header arrive as th
   else assertEquals([answer.slice(9, 12), seen.length], ["400", 1]);
 });
 
-Deno.test("pipelined requests are answered in order, also when the first one takes longer", async () => {
+Deno.test("pipelined requests are answered in order, even if the first one takes longer", async () => {
   await using subject = await running({
     async onHTTPRequest(_webServer, { uri }) {
       if (uri === "/1") await new Promise((resolve) => setTimeout(resolve, 20));
@@ -179,7 +179,7 @@ Deno.test("pipelined requests are answered in order, also when the first one tak
   assertEquals(answer.match(/<.*?>/g), ["</1>", "</2>", "</3>"]);
 });
 
-Deno.test("a request behind a refused handshake with a body is answered", async () => {
+Deno.test("a request that follows a refused handshake with a body is answered", async () => {
   await using subject = await running({ onHTTPRequest: () => new Response("<next>") });
   const answer = await send(
     subject.port,

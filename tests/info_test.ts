@@ -28,7 +28,7 @@ Deno.test("info() has every channel of the manual, and numbers only", async () =
   for (const value of Object.values(info)) assert(Number.isFinite(value));
 });
 
-Deno.test("server_running, websocket_connections, num_rows and num_cols tell what is", async () => {
+Deno.test("server_running, websocket_connections, num_rows and num_cols show the present state", async () => {
   const closed = deferred();
   await using subject = await running({ onWebSocketClose: () => closed.resolve() });
   const look = () => {
@@ -86,7 +86,7 @@ Deno.test("total_cooks counts callbacks since the server was made; errors and wa
   await server.stop();
 });
 
-Deno.test("the channels on cooking tell of the last callback while somebody asks", async () => {
+Deno.test("the cook channels describe the last callback, as long as info() is called", async () => {
   await using subject = await running({
     async onHTTPRequest(_webServer, { uri }) {
       if (uri === "/async") await new Promise((resolve) => setTimeout(resolve, 30));
@@ -107,7 +107,7 @@ Deno.test("the channels on cooking tell of the last callback while somebody asks
   const later = subject.server.info();
   assert(later.cook_time >= 29, `${later.cook_time}`);
   assert(later.cook_abs_frame >= sync.cook_abs_frame);
-  // It says 1 only in the frame itself, which has passed for what is looked at later.
+  // It is 1 only within that frame, which is over by now.
   await new Promise((resolve) => setTimeout(resolve, 40));
   assertEquals(subject.server.info().cooked_this_frame, 0);
 });

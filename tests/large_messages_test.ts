@@ -2,11 +2,12 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { connect, deferred, disconnect, printed, running } from "./helpers.ts";
-import { BINARY, RawWebSocket } from "./raw_websocket.ts";
+import { BINARY } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 
-Deno.test("messages that an async callback takes one by one arrive all, in order, large or small", async () => {
+Deno.test("all messages reach an async callback one by one, in order, large or small", async () => {
   const sizes: number[] = [];
   await using subject = await running({
     async onWebSocketReceiveBinary(webServer, client, data) {
@@ -61,6 +62,6 @@ Deno.test("one message of maxMessageSize may wait while another is handled; more
     String(lines[0]),
     'its messages come faster than they are handled: see parameter "maxBufferedAmount"',
   );
-  // What waited before the close is handled.
+  // Messages that waited before the close are handled.
   assertEquals([lines.length, handled], [1, 2]);
 });

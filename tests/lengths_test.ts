@@ -1,10 +1,11 @@
-/** Every odd Content-Length has its answer, and none changes what later bodies get. */
+/** Every odd Content-Length gets the right answer, and none affects later bodies. */
 
 import { assert, assertEquals } from "@std/assert";
 import { looking } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
-/** Values, with the status of a request whose body has one byte. Several are headers of their own. */
+/** Values of the header, after the status of a request whose body has one byte. Several values are several headers. */
 const LENGTHS: [status: number, ...values: string[]][] = [
   [200, "1"],
   [200, "01"],
@@ -76,21 +77,19 @@ async function post(port: number, values: string[]): Promise<number> {
   return length === null ? 0 : Number(new TextDecoder().decode(answer).slice(9, 12));
 }
 
-/** The same over HTTP/2; 0 if the runtime resets the stream. */
+/** The same over HTTP/2; 0 if Deno resets the stream. */
 async function postHTTP2(url: string, values: string[]): Promise<number> {
   const headers = values.flatMap((value) => ["--header", `Content-Length:${value === "" ? ";" : ` ${value}`}`]);
-  const { code, stdout } = await new Deno.Command("curl", {
-    args: [
-      ...["--silent", "--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"],
-      ...["--http2-prior-knowledge", ...headers, "--data", "x", url],
-    ],
-  }).output();
+  const { code, stdout } = await output("curl", [
+    ...["--silent", "--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"],
+    ...["--http2-prior-knowledge", ...headers, "--data", "x", url],
+  ]);
   assert([0, 92].includes(code), `curl: ${code}`);
-  return Number(new TextDecoder().decode(stdout));
+  return Number(stdout);
 }
 
 for (const body of ["buffer", "stream"] as const) {
-  Deno.test(`body: "${body}": every odd length has its status over HTTP/1.1, and harms no later body`, async () => {
+  Deno.test(`body: "${body}": every odd length gets the right status over HTTP/1.1, and later bodies are unaffected`, async () => {
     await using subject = await looking((request) => request.text(), { body, maxBodySize: 1000, maxBodyMemory: 1000 });
     for (const [status, ...values] of LENGTHS) {
       assertEquals(await post(subject.port, values), status, JSON.stringify(values));
@@ -107,7 +106,7 @@ for (const body of ["buffer", "stream"] as const) {
 
   testWith(
     ["curl"],
-    `body: "${body}": every odd length has its status over HTTP/2, and harms no later body`,
+    `body: "${body}": every odd length gets the right status over HTTP/2, and later bodies are unaffected`,
     async () => {
       await using subject = await looking((request) => request.text(), {
         body,
@@ -115,10 +114,10 @@ for (const body of ["buffer", "stream"] as const) {
         maxBodyMemory: 1000,
       });
       for (const [status, ...values] of LENGTHS) {
-        // What HTTP/2 cannot carry, or the runtime does not take of it.
+        // HTTP/2 cannot carry these values, or Deno does not accept them.
         if (values.some((value) => /[\0\v\f]|^\s|\s$/.test(value) || value.length > 100)) continue;
         const actual = await postHTTP2(subject.url, values);
-        // An empty one is none.
+        // An empty value counts as no header.
         const isEmpty = values.every((value) => value === "");
         assert(
           [isEmpty ? 200 : status, ...(status === 200 ? [] : [0])].includes(actual),

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { connect, deferred, disconnect, once, printed, rawRequest, running } from "./helpers.ts";
+import { freePort } from "./support/free_port.ts";
 
 const local = { port: 0, localaddress: "127.0.0.1" };
 
@@ -10,12 +11,6 @@ const local = { port: 0, localaddress: "127.0.0.1" };
 function takenPort(): Disposable & { port: number } {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   return { port: (listener.addr as Deno.NetAddr).port, [Symbol.dispose]: () => listener.close() };
-}
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  using taken = takenPort();
-  return taken.port;
 }
 
 /** Callbacks that record each start and stop. */
@@ -31,7 +26,21 @@ function recording(): { log: string[]; callbacks: Callbacks } {
   return { log, callbacks };
 }
 
-Deno.test("a new WebServer does not run, and has the operator's defaults", () => {
+/** A callback that answers with a text once `gate` is resolved; `arrived` is resolved when the first request is there. */
+function held(text: string) {
+  const gate = deferred();
+  const arrived = deferred();
+  const callbacks: Callbacks = {
+    async onHTTPRequest() {
+      arrived.resolve();
+      await gate.promise;
+      return new Response(text);
+    },
+  };
+  return { gate, arrived, callbacks };
+}
+
+Deno.test("a new WebServer is stopped, and has the operator's defaults", () => {
   const server = new WebServer();
   const { port, localaddress, name, active } = server.parameters;
   assertEquals({ port, localaddress, name, active }, {
@@ -84,15 +93,8 @@ Deno.test("restart() stops and starts on the port it had, and does nothing while
 });
 
 Deno.test("set() changes name and callbacks in place, with sockets and requests undisturbed", async () => {
-  const gate = deferred();
-  const arrived = deferred();
-  await using subject = await running({
-    onHTTPRequest: async () => {
-      arrived.resolve();
-      await gate.promise;
-      return new Response("old");
-    },
-  });
+  const { gate, arrived, callbacks } = held("old");
+  await using subject = await running(callbacks);
   const socket = await connect(subject.url);
   const slow = fetch(subject.url);
   await arrived.promise;
@@ -132,7 +134,7 @@ Deno.test("set({ localaddress }) moves a running server on its port, to an addre
   }
 });
 
-Deno.test("set() of what is already so does nothing", async () => {
+Deno.test("set() with the present values does nothing", async () => {
   const log: string[] = [];
   await using subject = await running({ onServerStop: () => log.push("stop") });
   await subject.server.set({ ...subject.server.parameters });
@@ -150,7 +152,7 @@ Deno.test("set({ active }) starts and stops, together with other changes", async
   assertEquals([server.active, server.parameters.port, server.address], [false, 1, undefined]);
 });
 
-Deno.test("a taken port is one clear sentence, and onError hears of it once", async () => {
+Deno.test("a taken port is reported to onError once, in one clear sentence", async () => {
   using taken = takenPort();
   const errors: unknown[] = [];
   const server = new WebServer({
@@ -163,7 +165,7 @@ Deno.test("a taken port is one clear sentence, and onError hears of it once", as
   assertEquals([server.active, server.parameters.active, errors], [false, false, [["start", error]]]);
 });
 
-Deno.test("a port that is not to be had changes nothing: the server stays where it is, sockets included", async () => {
+Deno.test("a move to an unavailable port changes nothing: the server stays on its port, with its sockets", async () => {
   using taken = takenPort();
   await using subject = await running({ onHTTPRequest: () => new Response("here") });
   const socket = await connect(subject.url);
@@ -189,7 +191,7 @@ Deno.test("a transition left un-awaited is safe when it fails, and is printed wi
   assertMatch(String(lines[1]), /^webserver1: Cannot set parameter "port" to -1/);
 });
 
-Deno.test("set() takes its argument as it is when called, and what it cannot read rejects and blocks nothing", async () => {
+Deno.test("set() reads its argument when it is called, and rejects without blocking anything if it cannot", async () => {
   await using subject = await running();
   const change = { name: "first" };
   const done = subject.server.set(change);
@@ -232,16 +234,9 @@ Deno.test("a hundred overlapping calls end in the state asked for last, starts a
   }
 });
 
-Deno.test("stop() lets an answer under way arrive, and refuses new requests meanwhile", async () => {
-  const gate = deferred();
-  const arrived = deferred();
-  await using subject = await running({
-    onHTTPRequest: async () => {
-      arrived.resolve();
-      await gate.promise;
-      return new Response("whole");
-    },
-  }, { shutdownTimeout: 60 });
+Deno.test("stop() lets an answer that is under way arrive, and refuses new requests in the meantime", async () => {
+  const { gate, arrived, callbacks } = held("whole");
+  await using subject = await running(callbacks, { shutdownTimeout: 60 });
   const answer = fetch(subject.url);
   await arrived.promise;
   const stopped = subject.server.stop();

@@ -3,10 +3,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { answerTo, deferred, looking, raw, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
+import { output } from "./support/program.ts";
 
 const MiB = 1 << 20;
 
-/** Sends the head of a request, then body until the server ends the connection; how much could be sent, and what came back. */
+/** Sends the head of a request, then body until the server ends the connection; returns how much was sent, and the answer. */
 async function flood(
   port: number,
   headers: string[],
@@ -56,7 +57,7 @@ Deno.test("maxBodySize: the connection of an endless upload is dropped, announce
   assertEquals(subject.server.info().total_cooks, 0);
 });
 
-Deno.test("maxBodySize: a chunked body within the limit arrives whole, one beyond gets 413", async () => {
+Deno.test("maxBodySize: a chunked body within the limit arrives whole, a larger one gets 413", async () => {
   await using subject = await looking((request) => request.data.length, { maxBodySize: 1000 });
   const send = (size: number) =>
     raw(
@@ -114,7 +115,7 @@ Deno.test("maxBodyMemory: a body that a callback gives away, to a worker, is giv
   }
 });
 
-Deno.test("maxBodyMemory: what an upload that breaks off had announced is given back", async () => {
+Deno.test("maxBodyMemory: the memory that an upload had announced is released when it breaks off", async () => {
   await using subject = await looking((request) => request.data.length, { maxBodyMemory: 1000 });
   for (let round = 0; round < 3; round++) {
     using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
@@ -130,7 +131,7 @@ Deno.test("maxBodyMemory: what an upload that breaks off had announced is given 
 
 testWith(
   ["curl"],
-  "50 parallel uploads of 100 MiB are held within maxBodyMemory, and the server answers meanwhile",
+  "50 parallel uploads of 100 MiB stay within maxBodyMemory, and the server answers in the meantime",
   async () => {
     await using subject = await looking((request) => request.data.length, {
       maxBodySize: 128 * MiB,
@@ -156,8 +157,7 @@ testWith(
         "--upload-file",
         file,
       ];
-      const { stdout } = await new Deno.Command("curl", { args: [...args, subject.url] }).output();
-      return new TextDecoder().decode(stdout).split("\n").at(-1);
+      return (await output("curl", [...args, subject.url])).stdout.split("\n").at(-1);
     }));
     let done = false;
     uploads.finally(() => done = true);
@@ -171,7 +171,7 @@ testWith(
     // 100 is what curl says where its connection was dropped behind "continue".
     statuses.delete("100");
     assertEquals(statuses, new Set(["200", "503"]));
-    // What is held, once more while it is put together, and what the runtime has of each connection.
+    // The bodies, a second copy while they are joined, and Deno's buffers of each connection.
     assert(peak < 1000 * MiB, `${peak / MiB} MiB`);
   },
 );
@@ -284,7 +284,7 @@ Deno.test("trustedProxies: X-Forwarded-For is believed of these alone, from the 
   ) assertEquals(await ask(forwarded!), expected, forwarded);
 });
 
-Deno.test("a limit of 0 is none for time, and takes no body for size", async () => {
+Deno.test("a limit of 0 means no limit of time, and no body at all for a size", async () => {
   await using subject = await looking((request) => request.clientAddress, { maxBodySize: 0, requestTimeout: 0 });
   assertStringIncludes(await (await fetch(subject.url)).json(), "127.0.0.1:");
   assertMatch(await answerTo(subject.port, "POST / HTTP/1.1\nHost: x\nContent-Length: 1\n\nx"), /^HTTP\/1.1 413 /);

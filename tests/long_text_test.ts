@@ -3,11 +3,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, disconnect, once } from "./helpers.ts";
 import { startSource } from "./program.ts";
-import { CONTINUATION, PONG, RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { CONTINUATION, PONG, TEXT } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 
-/** What is handled of it, and what else fails as ever. */
+/** The state of the socket, and whether other errors still end a process. */
 const SERVER = `
 let closed = 0;
 const server = new WebServer({

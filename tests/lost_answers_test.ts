@@ -3,9 +3,10 @@
 import { assertEquals } from "@std/assert";
 import type { Callbacks } from "../mod.ts";
 import { deferred, printed, rawRequest, running } from "./helpers.ts";
-import { HANDSHAKE, handshake } from "./raw_websocket.ts";
+import { HANDSHAKE, handshake } from "./support/handshake.ts";
+import { LINUX, testWith } from "./programs.ts";
 
-/** Streams that tell when they are cancelled. */
+/** Streams that count their cancellations. */
 class Sources {
   made = 0;
   cancelled = 0;
@@ -31,7 +32,7 @@ class Sources {
   }
 }
 
-/** What a callback may return, with a stream in it. */
+/** Answers that a callback may return, with a stream in them. */
 const FORMS: Record<string, (stream: ReadableStream) => unknown> = {
   "a dictionary": (data) => ({ statusCode: 200, data }),
   "an event stream": (data) => ({ statusCode: 200, data, "Content-Type": "text/event-stream" }),
@@ -39,7 +40,7 @@ const FORMS: Record<string, (stream: ReadableStream) => unknown> = {
   "a Response with a length": (stream) => new Response(stream, { headers: { "content-length": "1000000000" } }),
 };
 
-/** What cannot be sent. */
+/** Answers that cannot be sent. */
 const IMPOSSIBLE: Record<string, (stream: ReadableStream) => unknown> = {
   "status 99": (data) => ({ statusCode: 99, data }),
   "status undefined": (data) => ({ statusCode: undefined, data }),
@@ -122,7 +123,7 @@ for (const [what, form] of Object.entries({ ...FORMS })) {
     }
   });
 
-  Deno.test(`the source of ${what} is cancelled when its client leaves, or when the server stops, in the midst`, async () => {
+  Deno.test(`the source of ${what} is cancelled halfway when its client leaves or the server stops`, async () => {
     for (const leave of [true, false]) {
       const sources = new Sources();
       await using subject = await running({ onHTTPRequest: () => form(sources.make()) as Response }, {
@@ -189,38 +190,36 @@ for (const [what, [decide, status]] of Object.entries(DECISIONS)) {
   }
 }
 
-if (Deno.build.os === "linux") {
-  Deno.test("files that answer too late, or not at all, are closed", async () => {
-    const path = await Deno.makeTempFile();
-    await Deno.truncate(path, 1 << 20);
-    const open = () =>
-      [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
-        try {
-          return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
-        } catch {
-          return false;
-        }
-      }).length;
-    const gate = deferred();
-    const callbacks: Callbacks = {
-      async onHTTPRequest(_webServer, { uri }) {
-        const { readable } = await Deno.open(path);
-        if (uri === "/late") await gate.promise;
-        if (uri === "/none") return { statusCode: 204, data: readable };
-        return uri === "/bad" ? { statusCode: 200, data: readable, "X-A": "\x01" } : new Response(readable);
-      },
-    };
-    await using subject = await running(callbacks, { requestTimeout: 0.2 });
-    await printed("error", async () => {
-      const uris = ["late", "none", "bad", "HEAD"].flatMap((uri) => Array<string>(20).fill(uri));
-      await Promise.all(uris.map(async (uri) => {
-        const answer = await fetch(subject.url + uri, { method: uri === "HEAD" ? "HEAD" : "GET" });
-        await answer.body?.cancel();
-      }));
-    });
-    assertEquals(open(), 20);
-    gate.resolve();
-    while (open() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    await Deno.remove(path);
+testWith([LINUX], "files that answer too late, or not at all, are closed", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.truncate(path, 1 << 20);
+  const open = () =>
+    [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+      try {
+        return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
+      } catch {
+        return false;
+      }
+    }).length;
+  const gate = deferred();
+  const callbacks: Callbacks = {
+    async onHTTPRequest(_webServer, { uri }) {
+      const { readable } = await Deno.open(path);
+      if (uri === "/late") await gate.promise;
+      if (uri === "/none") return { statusCode: 204, data: readable };
+      return uri === "/bad" ? { statusCode: 200, data: readable, "X-A": "\x01" } : new Response(readable);
+    },
+  };
+  await using subject = await running(callbacks, { requestTimeout: 0.2 });
+  await printed("error", async () => {
+    const uris = ["late", "none", "bad", "HEAD"].flatMap((uri) => Array<string>(20).fill(uri));
+    await Promise.all(uris.map(async (uri) => {
+      const answer = await fetch(subject.url + uri, { method: uri === "HEAD" ? "HEAD" : "GET" });
+      await answer.body?.cancel();
+    }));
   });
-}
+  assertEquals(open(), 20);
+  gate.resolve();
+  while (open() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await Deno.remove(path);
+});

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import { type ParameterChange, WebServer } from "../mod.ts";
 import { tlsTest } from "./certificates.ts";
 import { printed, rawRequest, running } from "./helpers.ts";
-import { HANDSHAKE } from "./raw_websocket.ts";
+import { HANDSHAKE } from "./support/handshake.ts";
 
 /** Whether a page of an origin may send a POST to a server that is asked by a name. */
 type Row = [origin: string, host: string, admitted: boolean];
@@ -141,13 +141,13 @@ for (const [what, { origins, rows }] of Object.entries(MATRIX)) {
         assertEquals(statusOf(new TextDecoder().decode(answer)), admitted ? 101 : 403, asked);
       }
     });
-    // Who is no page has no origin.
+    // A client that is not a page has no origin.
     assertEquals(statusOf(await rawRequest(subject.port, "POST /", ["Host: x", "Content-Length: 0"])), 200);
     assertEquals(subject.errors, []);
   });
 }
 
-tlsTest("a server that is secure admits no page of its own name over http", async (files) => {
+tlsTest("a secure server does not admit a page of its own name over http", async (files) => {
   const pair = await files.pair();
   await using subject = await running({ onHTTPRequest: () => new Response("done") }, { secure: true, ...pair });
   using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(pair.certificate)] });
@@ -194,7 +194,7 @@ Deno.test("every method but GET, HEAD and OPTIONS is refused to other pages, in 
   assertEquals(seen, [...safe.flatMap((method) => [method, method]), ...others]);
 });
 
-Deno.test("a refusal says to the page and to the operator what would admit it, and repeats nothing that is malformed", async () => {
+Deno.test("a refusal tells the page and the user what would admit it, and repeats nothing that is malformed", async () => {
   await using subject = await running({ onHTTPRequest: () => new Response("done") }, {
     origins: ["http://panel.example"],
   });
@@ -222,14 +222,14 @@ Deno.test("a refusal says to the page and to the operator what would admit it, a
     String(lines[0]),
     '"http://evil.example:1" is refused: to admit it, set parameter "origins" to ["http://panel.example","http://evil.example:1"]',
   );
-  // What it says does admit it.
+  // The suggested item does admit it.
   await subject.server.set({ origins: ["http://evil.example:1", "app://other", "null", "file://"] });
   for (const origin of ["http://evil.example:1", "app://other", "null", "file://"]) {
     assertEquals(statusOf(await post(subject.port, origin, "panel.local")), 200, origin);
   }
 });
 
-Deno.test("what no page could match is refused as an item of origins, in one sentence", () => {
+Deno.test("an item of origins that no page could match is refused in one sentence", () => {
   for (
     const item of [
       "",

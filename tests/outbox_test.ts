@@ -1,13 +1,14 @@
-/** WebSocket clients that send and read nothing: what waits for them is charged what it costs, however small its messages are. */
+/** WebSocket clients that send and do not read: waiting messages are charged the memory that they cost, however small they are. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { connect, deferred, disconnect, once, printed, running } from "./helpers.ts";
 import { startSource } from "./program.ts";
-import { RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { TEXT } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 
-/** An echo, and a room in which each text goes to all; asked over HTTP, it tells the memory that it takes, and of its clients. */
+/** An echo, and a room in which each text goes to all. Over HTTP it reports its memory and its clients. */
 const SERVER = `
 let texts = 0;
 const server = new WebServer({
@@ -28,7 +29,7 @@ await server.start();
 console.log(server.address.port);
 `;
 
-/** What the server tells. */
+/** The server's report. */
 interface Look {
   /** In MiB. */
   readonly memory: number;
@@ -53,17 +54,17 @@ function frames(text: string, count: number): Uint8Array {
   return all;
 }
 
-Deno.test("a client that sends empty texts to an echo, and reads none of them, is sent only so many", async () => {
+Deno.test("a client that sends empty texts to an echo and reads nothing is sent only a limited number", async () => {
   await using program = await startSource(SERVER);
   using silent = await RawWebSocket.connect(program.port);
   for (let sent = 0; sent < 20_000; sent += 1000) await silent.write(frames("", 1000));
-  // The socket tells nothing of empty messages: all of these may wait.
+  // The socket does not count empty messages: all of these may be waiting.
   while ((await look(program)).texts < 20_000);
   assert((await look(program)).warnings > 15_000);
 });
 
 for (const [what, text] of [["empty texts", ""], ["texts of one letter", "x"]] as const) {
-  Deno.test(`a client that sends ${what} to an echo, and reads none of them, takes little memory`, async () => {
+  Deno.test(`a client that sends ${what} to an echo and reads nothing costs little memory`, async () => {
     await using program = await startSource(SERVER);
     using silent = await RawWebSocket.connect(program.port);
     // Until the system's buffers are full.
@@ -72,7 +73,7 @@ for (const [what, text] of [["empty texts", ""], ["texts of one letter", "x"]] a
     const block = frames(text, 1000);
     for (let sent = 0; sent < 500_000; sent += 1000) await silent.write(block);
     const after = await look(program);
-    // Half a gigabyte where only the data count.
+    // It would be half a gigabyte if only the data counted.
     assert(after.memory - before.memory < 200, `${after.memory - before.memory} MiB`);
     // Another client is served.
     const socket = await connect(`http://127.0.0.1:${program.port}/`);
@@ -83,7 +84,7 @@ for (const [what, text] of [["empty texts", ""], ["texts of one letter", "x"]] a
   });
 }
 
-Deno.test("members of a room that read nothing take little memory, and the one who reads gets all", async () => {
+Deno.test("members of a room that read nothing cost little memory, and the one that reads gets everything", async () => {
   await using program = await startSource(SERVER);
   const silent = await Promise.all(Array.from({ length: 50 }, () => RawWebSocket.connect(program.port)));
   try {
@@ -107,14 +108,14 @@ Deno.test("members of a room that read nothing take little memory, and the one w
       for (let received = 0; received < 250; received++) await read("all");
     }
     const after = await look(program);
-    // Half a gigabyte where only the data count.
+    // It would be half a gigabyte if only the data counted.
     assert(after.memory - before.memory < 250, `${after.memory - before.memory} MiB`);
   } finally {
     for (const socket of silent) socket[Symbol.dispose]();
   }
 });
 
-Deno.test("messages of a client that wait for an async callback are charged what they cost, and it is closed with 1008", async () => {
+Deno.test("a client whose messages wait for an async callback is charged their memory, and closed with 1008", async () => {
   const release = deferred();
   const warned = deferred();
   const closed = deferred<number>();
@@ -139,7 +140,7 @@ Deno.test("messages of a client that wait for an async callback are charged what
 });
 
 for (const [what, text] of [["empty", ""], ["short", "x"], ["long", "x".repeat(20_000)]] as const) {
-  Deno.test(`a client that reads gets each ${what} message, in order, also after it has been slow`, async () => {
+  Deno.test(`a client that reads gets each ${what} message in order, even after it has been slow`, async () => {
     await using subject = await running({
       onWebSocketReceiveText: (webServer, client, data) => void webServer.webSocketSendText(client, data),
     });

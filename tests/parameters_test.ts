@@ -1,4 +1,4 @@
-/** Parameters: what each takes, and how it takes effect on a server that runs. */
+/** Parameters: the values that each accepts, and how a change takes effect on a running server. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { WebServer, type WebServerParameters } from "../mod.ts";
@@ -6,7 +6,7 @@ import { connect, deferred, once, running } from "./helpers.ts";
 
 const MiB = 1 << 20;
 
-/** Values that each parameter takes, and values that it does not, with the kind of error. */
+/** Values that each parameter accepts, and values that it refuses, with the kind of error. */
 const VALUES: {
   readonly [Name in keyof WebServerParameters]: { good: unknown[]; mistyped: unknown[]; out: unknown[] };
 } = {
@@ -66,7 +66,7 @@ const VALUES: {
 };
 
 for (const [name, { good, mistyped, out }] of Object.entries(VALUES)) {
-  Deno.test(`parameter "${name}" takes what it should, and refuses the rest in one sentence that changes nothing`, async () => {
+  Deno.test(`parameter "${name}" accepts valid values, and refuses others in one sentence without changing anything`, async () => {
     for (const value of good) {
       const server = new WebServer(name === "active" ? {} : { [name]: value });
       assertEquals(server.parameters[name as keyof WebServerParameters], value);

@@ -1,91 +1,28 @@
-/** Programs in processes of their own, for the tests of the command line. */
+/** The program, and other programs that import the package, for the tests. */
 
-/** The program. */
-export const program = new URL("../mod.ts", import.meta.url).href;
-/** The settings of the project. */
-export const config = `${import.meta.dirname}/../deno.json`;
+import { CONFIG as config, deno, denoOutput, PACKAGE as program } from "./support/deno.ts";
+import type { Ended, Program } from "./support/program.ts";
 
-/** A program that runs. */
-export interface Program extends AsyncDisposable {
-  readonly process: Deno.ChildProcess;
-  /** The first line it printed. */
-  readonly line: string;
-  /** Waits until this is on standard output. */
-  printed(text: string): Promise<void>;
-  /** Waits for the end: what it printed in all, and how it ended. */
-  ended(): Promise<{ code: number; signal: string | null; stdout: string; stderr: string }>;
-}
-
-/** Starts Deno with a program; `input` is its standard input. */
-function command(
-  args: string[],
-  permissions = ["--allow-net"],
-  { input, subcommand = "run", env = {} }: {
-    input?: string | undefined;
-    subcommand?: string;
-    env?: Record<string, string>;
-  } = {},
-): Deno.ChildProcess {
-  const process = new Deno.Command(Deno.execPath(), {
-    // Where a permission is missing, --no-prompt would hide a prompt; without a terminal a prompt is a failure.
-    args: [subcommand, "--quiet", "--config", config, ...permissions, ...args],
-    env: { NO_COLOR: "1", ...env },
-    stdin: input === undefined ? "null" : "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  if (input !== undefined) new Blob([input]).stream().pipeTo(process.stdin);
-  return process;
-}
+export { config, type Program, program };
 
 /** Starts a program, and waits for its first line. */
 export async function start(
   args: string[],
-  permissions?: string[],
-  subcommand = "run",
+  permissions = ["--allow-net"],
+  subcommand: "run" | "serve" = "run",
   env: Record<string, string> = {},
 ): Promise<Program> {
-  const process = command(args, permissions, { subcommand, env });
-  const errors = new Response(process.stderr).text();
-  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let stdout = "";
-  while (!stdout.includes("\n")) {
-    const { value, done } = await reader.read();
-    if (done) {
-      await process.status;
-      throw new Error(`The program ended: ${await errors}`);
-    }
-    stdout += value;
+  const started = deno(subcommand, [...permissions, ...args], { env, stdin: "null" });
+  try {
+    await started.printed("\n");
+    return started;
+  } catch (error) {
+    await started.stop("SIGKILL");
+    throw error;
   }
-  const waiting: { text: string; resolve: () => void }[] = [];
-  const rest = (async () => {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      stdout += read.value;
-      for (const { text, resolve } of waiting) if (stdout.includes(text)) resolve();
-    }
-  })();
-  const ended = async () => {
-    const [{ code, signal }, stderr] = await Promise.all([process.status, errors, rest]);
-    return { code, signal, stdout, stderr };
-  };
-  return {
-    process,
-    line: stdout.split("\n")[0]!,
-    ended,
-    printed: (text) => new Promise((resolve) => stdout.includes(text) ? resolve() : waiting.push({ text, resolve })),
-    async [Symbol.asyncDispose]() {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // It has ended.
-      }
-      await ended();
-    },
-  };
 }
 
-/**
- * Starts a program of a test's own, where `WebServer` is imported. It prints its port first. */
+/** Starts a program that a test has written, in which `WebServer` is imported. It prints its port first. */
 export async function startSource(
   source: string,
   permissions: string[] = ["--allow-net", "--allow-sys", "--allow-read"],
@@ -94,10 +31,15 @@ export async function startSource(
   await Deno.writeTextFile(path, `import { WebServer } from ${JSON.stringify(program)};\n${source}`);
   try {
     const running = await start([path], permissions);
-    return Object.assign(running, { port: Number(running.line) });
+    return Object.assign(running, { port: Number(running.firstLine) });
   } finally {
     await Deno.remove(path);
   }
+}
+
+/** The address in the line by which the program says that it listens. */
+export function urlOf({ firstLine }: Program): string {
+  return /https?:\S+/.exec(firstLine)![0];
 }
 
 /** Starts the server on a free loopback port. */
@@ -106,8 +48,6 @@ export function startProgram(args: string[], permissions?: string[]): Promise<Pr
 }
 
 /** Runs the program to its end. */
-export async function run(args: string[], permissions?: string[], input?: string) {
-  const { code, stdout, stderr } = await command([program, ...args], permissions, { input }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+export function run(args: string[], permissions = ["--allow-net"], input?: string): Promise<Ended> {
+  return denoOutput("run", [...permissions, program, ...args], { input });
 }

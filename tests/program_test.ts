@@ -1,23 +1,20 @@
 /** The program: `mod.ts` on the command line, and a server as the default export for `deno serve`. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { connect, disconnect, once } from "./helpers.ts";
-import { program, run, start } from "./program.ts";
+import { connect, disconnect, once, replyTo } from "./helpers.ts";
+import { program, run, start, urlOf } from "./program.ts";
 
 Deno.test("the program says where it listens in one line, and answers with the template", async () => {
   await using running = await start([program, "--port", "0"]);
-  assertMatch(running.line, /^webserver1 listens on http:\/\/localhost:\d+\/ \(all interfaces, port \d+\)$/);
-  const url = running.line.match(/http:\S+/)![0];
+  assertMatch(running.firstLine, /^webserver1 listens on http:\/\/localhost:\d+\/ \(all interfaces, port \d+\)$/);
+  const url = urlOf(running);
   const answer = await fetch(`${url}any/path?x=1`);
   assertEquals(answer.headers.get("content-type"), "text/html; charset=utf-8");
   assertEquals([answer.status, await answer.text()], [200, "<b>TouchDesigner: </b>webserver1"]);
 
   const socket = await connect(url, "any/path");
   for (const sent of ["hello", new Uint8Array([0, 1, 255])]) {
-    const echo = once(socket, "message");
-    socket.send(sent);
-    const { data } = await echo;
-    assertEquals(typeof sent === "string" ? data : new Uint8Array(data), sent);
+    assertEquals(await replyTo(socket, sent), sent);
   }
   await disconnect(socket);
 });
@@ -25,23 +22,23 @@ Deno.test("the program says where it listens in one line, and answers with the t
 for (const signal of Deno.build.os === "windows" ? [] : ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`the program stops cleanly on ${signal}: sockets closed with 1001, exit code 0, nothing printed`, async () => {
     await using running = await start([program, "--port", "0", "--localaddress", "127.0.0.1"]);
-    const socket = await connect(running.line.match(/http:\S+/)![0]);
+    const socket = await connect(urlOf(running));
     const closed = once(socket, "close");
-    running.process.kill(signal);
+    running.kill(signal);
     assertEquals((await closed).code, 1001);
     const { code, signal: ending, stdout, stderr } = await running.ended();
-    assertEquals([code, ending, stdout, stderr], [0, null, `${running.line}\n`, ""]);
+    assertEquals([code, ending, stdout, stderr], [0, null, `${running.firstLine}\n`, ""]);
   });
 }
 
-Deno.test("the program takes parameters as flags", async () => {
+Deno.test("the program accepts parameters as flags", async () => {
   await using running = await start([program, "--port=0", "--localaddress", "127.0.0.1", "--name=panel"]);
-  assertMatch(running.line, /^panel listens on http:\/\/127\.0\.0\.1:\d+\/ \(127\.0\.0\.1\)$/);
-  const answer = await fetch(running.line.match(/http:\S+/)![0]);
+  assertMatch(running.firstLine, /^panel listens on http:\/\/127\.0\.0\.1:\d+\/ \(127\.0\.0\.1\)$/);
+  const answer = await fetch(urlOf(running));
   assertEquals(await answer.text(), "<b>TouchDesigner: </b>panel");
 });
 
-Deno.test("a taken port is one clear sentence, with exit code 1", async () => {
+Deno.test("a taken port is reported in one clear sentence, with exit code 1", async () => {
   using listener = Deno.listen({ port: 0, hostname: "0.0.0.0" });
   const { port } = listener.addr as Deno.NetAddr;
   const { code, stdout, stderr } = await run(["--port", String(port)]);
@@ -94,8 +91,8 @@ Deno.test("`export default new WebServer()` is a program for deno serve, which o
       ["--port", "0", "--host", "127.0.0.1"],
       "serve",
     );
-    assertMatch(running.line, /^served listens on http:\/\/127\.0\.0\.1:\d+\/$/);
-    const url = running.line.match(/http:\S+/)![0];
+    assertMatch(running.firstLine, /^served listens on http:\/\/127\.0\.0\.1:\d+\/$/);
+    const url = urlOf(running);
     const [name, active, port, refusals] = await (await fetch(url)).json();
     assertEquals([name, active, `http://127.0.0.1:${port}/`], ["renamed", true, url]);
     assertEquals(refusals.length, 5);

@@ -1,27 +1,37 @@
-/** Tests that need a program beside Deno. */
+/** Tests that need something beside Deno. */
 
-function isThere(program: string): boolean {
-  const folders = Deno.env.get("PATH")?.split(Deno.build.os === "windows" ? ";" : ":") ?? [];
-  const suffixes = Deno.build.os === "windows" ? [".exe", ".cmd"] : [""];
-  return folders.some((folder) =>
-    suffixes.some((suffix) => {
-      try {
-        return Deno.statSync(`${folder}/${program}${suffix}`).isFile;
-      } catch {
-        return false;
-      }
-    })
-  );
+/** What a test needs: a program on the PATH, or something else that has a name. */
+export type Need = string | { readonly name: string; readonly isThere: boolean };
+
+export const LINUX: Need = { name: "Linux", isThere: Deno.build.os === "linux" };
+/** Signals, Unix sockets and named pipes. */
+export const UNIX: Need = { name: "a Unix system", isThere: Deno.build.os !== "windows" };
+
+function isThere(need: Need): boolean {
+  if (typeof need !== "string") return need.isThere;
+  const isWindows = Deno.build.os === "windows";
+  const folders = Deno.env.get("PATH")?.split(isWindows ? ";" : ":") ?? [];
+  const suffixes = isWindows ? [".exe", ".cmd"] : [""];
+  return folders.some((folder) => suffixes.some((suffix) => isFile(`${folder}/${need}${suffix}`)));
 }
 
-/** Defines a test; skipped, with the reason in its name, where one of the programs is missing. `.ci/run` installs them. */
+/** Whether a path leads to a file. */
+export function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Defines a test that is skipped if something is missing, with the reason in its name. `.ci/run` installs the programs. */
 export function testWith(
-  programs: string[],
+  needs: readonly Need[],
   name: string,
-  body: () => Promise<void>,
+  body: (context: Deno.TestContext) => Promise<void>,
   options: Pick<Deno.TestDefinition, "sanitizeOps"> = {},
 ): void {
-  const missing = programs.filter((program) => !isThere(program));
+  const missing = needs.filter((need) => !isThere(need)).map((need) => typeof need === "string" ? need : need.name);
   Deno.test({
     name: missing.length === 0 ? name : `${name} (skipped: needs ${missing.join(", ")})`,
     ignore: missing.length > 0,

@@ -4,9 +4,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import ws from "npm:ws@8.23.0";
 import type { Callbacks } from "../mod.ts";
 import { running } from "./helpers.ts";
-import { RawWebSocket } from "./raw_websocket.ts";
+import { HANDSHAKE } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
-/** What `onWebSocketRequest` does, what the client offers, and what it gets: "" is none. */
+/** What `onWebSocketRequest` does, what the client offers, and what it gets; "" is no sub-protocol. */
 const CASES: [what: string, Callbacks, offers: string[], expected: string][] = [
   ["no callback picks one, and none is offered", {}, [], ""],
   ["no callback picks one", {}, ["one", "two"], "one"],
@@ -74,7 +75,7 @@ function byDeno(url: string, offers: string[]): Promise<string> {
 }
 
 for (const [what, callbacks, offers, expected] of CASES) {
-  Deno.test(`the sub-protocol where ${what}`, async () => {
+  Deno.test(`the sub-protocol if ${what}`, async () => {
     await using subject = await running(callbacks);
     assertEquals(await byPackage(subject.url, offers), expected);
     assertEquals(await byDeno(subject.url, offers), expected);
@@ -88,14 +89,7 @@ Deno.test("a callback that deletes the sub-protocol answers without one, which c
       delete response["Sec-WebSocket-Protocol"];
     },
   });
-  using client = await RawWebSocket.open(subject.port, [
-    "Host: x",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Protocol: one,two",
-  ]);
+  using client = await RawWebSocket.open(subject.port, [...HANDSHAKE, "Sec-WebSocket-Protocol: one,two"]);
   const head = (await client.head()).toLowerCase();
   assertStringIncludes(head, "101 switching protocols");
   assertEquals(head.includes("sec-websocket-protocol"), false);

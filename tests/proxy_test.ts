@@ -5,23 +5,13 @@ import { generate } from "npm:selfsigned@5.5.0";
 import NodeWebSocket from "npm:ws@8.23.0";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { deferred } from "./helpers.ts";
+import { LINUX, testWith } from "./programs.ts";
+import { freePorts } from "./support/free_port.ts";
+import { handshakeRequest } from "./support/handshake.ts";
+import { output, Program } from "./support/program.ts";
 
-/** Whether a program is there. */
-function has(program: string, flag: string): boolean {
-  try {
-    return new Deno.Command(program, { args: [flag], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-// With --interface, curl comes from any loopback address; only Linux has more than one.
-const ignore = Deno.build.os !== "linux" || !has("haproxy", "-v") || !has("curl", "--version");
-
-/** A test that says why it is not run, where it is not. */
-function proxied(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: ignore ? `${name} (needs Linux, haproxy and curl)` : name, ignore, fn });
-}
+/** A test with the proxy. With --interface, curl comes from any loopback address; only Linux has more than one. */
+const proxied = (name: string, body: () => Promise<void>) => testWith([LINUX, "haproxy", "curl"], name, body);
 
 interface Proxied extends AsyncDisposable {
   readonly server: WebServer;
@@ -32,17 +22,8 @@ interface Proxied extends AsyncDisposable {
   readonly certificate: string;
   /** A TLS connection to the proxy. */
   tls(): Promise<Deno.TlsConn>;
-  /** What curl prints for a path, coming from an address. */
+  /** What curl prints for a path, if it connects from this address. */
   curl(from: string, path: string, ...flags: string[]): Promise<string>;
-}
-
-/** Ports that are free now: HAProxy takes no "any free port". */
-function freePorts(): [number, number] {
-  const listeners = [1, 2].map(() => Deno.listen({ port: 0, hostname: "127.0.0.1" }));
-  return listeners.map((listener) => {
-    listener.close();
-    return listener.addr.port;
-  }) as [number, number];
 }
 
 /**
@@ -68,7 +49,7 @@ async function behindProxy(
     algorithm: "sha256",
   });
   await Deno.writeTextFile(`${directory}/panel.pem`, `${cert}\n${key}`);
-  const [https, http] = freePorts();
+  const [https, http] = freePorts(2) as [number, number];
   const config = (await Deno.readTextFile(new URL("../examples/proxy/haproxy.cfg", import.meta.url)))
     .replace(/^ +(user|group|chroot|log \/dev\/log) .*\n/gm, "")
     .replace("bind :80\n", `bind 127.0.0.1:${http}\n`)
@@ -78,22 +59,8 @@ async function behindProxy(
     .replace("127.0.0.1:9980", `127.0.0.1:${server.address!.port}`)
     .replace(/^( +timeout \S+ \d+)s$/gm, "$100ms");
   await Deno.writeTextFile(`${directory}/haproxy.cfg`, change(config));
-  const process = new Deno.Command("haproxy", {
-    args: ["-W", "-db", "-f", `${directory}/haproxy.cfg`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
-  for (let said = ""; !said.includes("Loading success");) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`HAProxy ended: ${said}`);
-    said += value;
-  }
-  // The rest is read too, or the proxy would wait for it.
-  const rest = (async () => {
-    while (!(await reader.read()).done);
-  })();
+  const haproxy = new Program("haproxy", ["-W", "-db", "-f", `${directory}/haproxy.cfg`]);
+  await haproxy.line(/Loading success/);
   return {
     server,
     https,
@@ -102,13 +69,11 @@ async function behindProxy(
     tls: () => Deno.connectTls({ hostname: "localhost", port: https, caCerts: [cert] }),
     async curl(from, path, ...flags) {
       const args = ["-sS", "--insecure", "--interface", from, ...flags, `https://localhost:${https}${path}`];
-      const { stdout, stderr } = await new Deno.Command("curl", { args, stdin: "null" }).output();
-      return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      const { stdout, stderr } = await output("curl", args);
+      return stdout + stderr;
     },
     async [Symbol.asyncDispose]() {
-      process.kill("SIGTERM");
-      await process.status;
-      await rest;
+      await haproxy.stop();
       await server.stop();
       await Deno.remove(directory, { recursive: true });
     },
@@ -135,7 +100,7 @@ async function received(connection: Deno.Conn, onData = () => {}): Promise<strin
   return text;
 }
 
-/** Sends a byte now and then, until the other side closes; returns what it said. */
+/** Sends a byte now and then until the other side closes; returns what came back. */
 async function trickle(connection: Deno.Conn): Promise<string> {
   const timer = setInterval(() => send(connection, "x").catch(() => {}), 100);
   try {
@@ -145,7 +110,7 @@ async function trickle(connection: Deno.Conn): Promise<string> {
   }
 }
 
-/** Callbacks that count the requests and answer with who asks. */
+/** Callbacks that count the requests, and answer with the client's address. */
 function counting() {
   const seen: string[] = [];
   const callbacks: Callbacks = {
@@ -173,7 +138,7 @@ proxied("the proxy speaks HTTP/2, and leads from http to https", async () => {
   assertEquals([answer.status, new URL(answer.headers.get("location")!).protocol], [301, "https:"]);
 });
 
-proxied("a WebSocket of the panel's own page goes through the proxy and stays while nothing is said", async () => {
+proxied("a WebSocket of the panel's own page passes the proxy and stays open while nothing is sent", async () => {
   const opened: string[] = [];
   await using proxy = await behindProxy(
     {
@@ -204,7 +169,7 @@ proxied("a WebSocket of the panel's own page goes through the proxy and stays wh
   await closed.promise;
 });
 
-proxied("the proxy cuts a client that sends its head slowly, and the server never hears of it", async () => {
+proxied("the proxy disconnects a client that sends its head slowly, before the server sees it", async () => {
   const { seen, callbacks } = counting();
   await using proxy = await behindProxy(callbacks);
   using connection = await proxy.tls();
@@ -213,7 +178,7 @@ proxied("the proxy cuts a client that sends its head slowly, and the server neve
   assertEquals(seen, []);
 });
 
-proxied("the proxy cuts a client that sends its body slowly, and the server never hears of it", async () => {
+proxied("the proxy disconnects a client that sends its body slowly, before the server sees it", async () => {
   const { seen, callbacks } = counting();
   await using proxy = await behindProxy(callbacks);
   using connection = await proxy.tls();
@@ -237,29 +202,32 @@ proxied("the proxy closes a connection that stays open without a next request", 
   assertMatch(await received(connection), /^HTTP\/1\.1 200 OK\r\n/);
 });
 
-proxied("the proxy cuts a client that takes nothing of its answer, and the server releases the stream", async () => {
-  const released = deferred();
-  await using proxy = await behindProxy({
-    onHTTPRequest: () =>
-      new Response(
-        new ReadableStream({
-          pull: (controller) => controller.enqueue(new Uint8Array(65536)),
-          cancel: () => released.resolve(),
-        }),
-      ),
-  });
-  using connection = await proxy.tls();
-  await send(connection, "GET / HTTP/1.1\nHost: localhost\n\n");
-  await released.promise;
-});
+proxied(
+  "the proxy disconnects a client that does not read its answer, and the server releases the stream",
+  async () => {
+    const released = deferred();
+    await using proxy = await behindProxy({
+      onHTTPRequest: () =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(65536)),
+            cancel: () => released.resolve(),
+          }),
+        ),
+    });
+    using connection = await proxy.tls();
+    await send(connection, "GET / HTTP/1.1\nHost: localhost\n\n");
+    await released.promise;
+  },
+);
 
-proxied("the proxy cuts a WebSocket that takes nothing, so that the server is rid of it", async () => {
+proxied("the proxy disconnects a WebSocket client that does not read, and the server reports the close", async () => {
   const closed = deferred<number>();
   await using proxy = await behindProxy(
     {
       onWebSocketOpen(webServer, client) {
         const message = new Uint8Array(65536);
-        // More than the buffers of proxy and kernel take, and little enough to be accepted by the server.
+        // More than the buffers of proxy and kernel hold, and little enough for the server to accept.
         for (let sent = 0; sent < 300 && webServer.webSocketSendBinary(client, message); sent++);
       },
       onWebSocketClose: (_webServer, _client, code) => closed.resolve(code),
@@ -268,12 +236,11 @@ proxied("the proxy cuts a WebSocket that takes nothing, so that the server is ri
     (config) => config.replace("timeout tunnel 6000ms", "timeout tunnel 1000ms"),
   );
   using connection = await proxy.tls();
-  const key = "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-  await send(connection, `GET / HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n${key}\n\n`);
+  await connection.write(new TextEncoder().encode(handshakeRequest()));
   assertEquals(await closed.promise, 1006);
 });
 
-proxied("the proxy admits a hundred connections of one address, and others meanwhile", async () => {
+proxied("the proxy admits a hundred connections from one address, and those from others at the same time", async () => {
   // They say nothing, and are not to be cut for that here.
   const patient = (config: string) => config.replace("timeout client 2000ms", "timeout client 60s");
   await using proxy = await behindProxy(counting().callbacks, {}, patient);
@@ -326,7 +293,7 @@ proxied("the proxy refuses names that are not its own, and bodies announced as t
   assert(seen.length === 0);
 });
 
-/** Sends chunks until this many bytes are sent, or the other side takes no more; how many were taken. */
+/** Sends chunks until this many bytes are sent, or the other side stops reading; returns how many were sent. */
 async function flood(
   connection: Deno.Conn,
   chunk: string,
@@ -347,7 +314,7 @@ async function flood(
   return sent;
 }
 
-proxied("the proxy cuts a body with trailers without end, and the server never hears of it", async () => {
+proxied("the proxy disconnects a client that sends endless trailers, before the server sees it", async () => {
   const { seen, callbacks } = counting();
   await using proxy = await behindProxy(callbacks);
   using connection = await proxy.tls();
@@ -358,7 +325,7 @@ proxied("the proxy cuts a body with trailers without end, and the server never h
   assertEquals(seen, []);
 });
 
-proxied("the proxy takes little of what a client sends while its answer is on its way", async () => {
+proxied("the proxy buffers little of what a client sends while its answer is on its way", async () => {
   const waiting = new Promise<never>(() => {});
   await using proxy = await behindProxy({ onHTTPRequest: () => waiting, onError: () => {} }, { requestTimeout: 1 });
   const connection = await proxy.tls();

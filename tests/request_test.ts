@@ -30,7 +30,7 @@ Deno.test("pars reads a query alike whether it has something to decode or not", 
   }
 });
 
-Deno.test("pars takes invalid percent escapes as they are", async () => {
+Deno.test("pars keeps invalid percent escapes unchanged", async () => {
   await using subject = await looking(({ pars }) => pars);
   const answer = await rawRequest(subject.port, "GET /?a=%&b=%zz&c=%ff");
   assertStringIncludes(answer, JSON.stringify({ a: "%", b: "%zz", c: "\ufffd" }));
@@ -264,7 +264,7 @@ Deno.test("clientAddress and serverAddress have brackets on an IPv6 listener", a
   assertEquals(server, `[::1]:${subject.port}`);
 });
 
-Deno.test("on all interfaces an IPv4 client is written as IPv4, and serverAddress tells what it can", async () => {
+Deno.test("on all interfaces an IPv4 client is written as IPv4, and serverAddress is as precise as it can be", async () => {
   await using subject = await looking(({ clientAddress, serverAddress }) => ({ clientAddress, serverAddress }), {
     localaddress: "",
   });
@@ -287,7 +287,7 @@ Deno.test("on all interfaces an IPv4 client is written as IPv4, and serverAddres
   }
 });
 
-Deno.test("an invalid Host answers 400 as soon as uri, pars or raw is used, and is no error of the callback", async () => {
+Deno.test("an invalid Host is answered 400 as soon as uri, pars or raw is used, and no callback error is counted", async () => {
   const keys = ["uri", "pars", "raw"] as const;
   let turn = 0;
   await using subject = await running({
@@ -319,7 +319,7 @@ Deno.test("an invalid Host answers 400 as soon as uri, pars or raw is used, and 
   assertEquals([subject.errors, subject.server.info().errors], [[], 0]);
 });
 
-Deno.test("a target of absolute form whose host is none answers 400", async () => {
+Deno.test("an absolute target with an invalid host is answered 400", async () => {
   await using subject = await looking(({ uri }) => uri);
   for (const target of ["http://a\\b/x", "http://user@a/x", "http://a:b/x", "http://<a>/x"]) {
     assertMatch(await rawRequest(subject.port, `GET ${target}`, ["Host: a"]), /^HTTP\/1.1 400 /, target);
@@ -335,7 +335,7 @@ Deno.test("an invalid Host answers 400 from an async callback too", async () => 
   assertEquals(subject.errors, []);
 });
 
-Deno.test("an invalid Host does no harm where the path is not used", async () => {
+Deno.test("an invalid Host does no harm if the path is not used", async () => {
   await using subject = await looking(({ method }) => method);
   assertStringIncludes(await rawRequest(subject.port, "GET /real", ["Host: x/admin?"]), '"GET"');
 });

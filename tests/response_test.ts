@@ -1,4 +1,4 @@
-/** The `response` dictionary, and what else `onHTTPRequest` may return. */
+/** The `response` dictionary, and other answers that `onHTTPRequest` may return. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Callbacks, type HTTPAnswer, type ResponseDictionary, WebServer } from "../mod.ts";
@@ -6,7 +6,7 @@ import { http2Exchange } from "../conformance/exchange.ts";
 import { type Field, http2Request } from "../conformance/http2.ts";
 import { connect, deferred, disconnect, printed, rawRequest, running } from "./helpers.ts";
 
-/** A server whose answer is what `answer` makes of the response dictionary. */
+/** A server that answers with what `answer` returns for the response dictionary. */
 function answering(answer: (response: ResponseDictionary, uri: string) => HTTPAnswer | Promise<HTTPAnswer>) {
   return running({ onHTTPRequest: (_webServer, request, response) => answer(response, request.uri) });
 }
@@ -50,7 +50,7 @@ Deno.test("a string without a Content-Type is HTML if it starts with <, else pla
   assertEquals(types, [html, html, plain, plain, plain]);
 });
 
-Deno.test("a Content-Type of one's own stays, in any letter case", async () => {
+Deno.test("a custom Content-Type is kept, in any letter case", async () => {
   const keys = ["Content-Type", "content-type", "CONTENT-TYPE", "headers"];
   await using subject = await answering((response, uri) => {
     const key = uri.slice(1);
@@ -196,7 +196,7 @@ Deno.test("HEAD has the headers of GET, and no body; a stream that is not sent i
   await cancelled.promise;
 });
 
-Deno.test("HEAD over HTTP/2 has an end and no body, with and without a Host header, also if it is refused", async () => {
+Deno.test("the answer to HEAD over HTTP/2 ends and has no body, with or without a Host header, even if it is refused", async () => {
   await using subject = await running({
     onHTTPRequest(_webServer, { uri }) {
       switch (uri) {
@@ -281,7 +281,7 @@ Deno.test("a long text arrives as UTF-8 whatever its characters are, with half o
   }
 });
 
-/** What must never reach the wire: `what`, what is returned for it, and a word of the error. */
+/** Answers that must never reach the wire: a description, the returned value, and a word of the error. */
 const impossible: [what: string, answer: (response: ResponseDictionary) => unknown, word: string][] = [
   ["statusCode 0", () => ({ statusCode: 0 }), "statusCode"],
   ["statusCode 101", () => ({ statusCode: 101 }), "statusCode"],
@@ -363,7 +363,7 @@ Deno.test("headers and status that stand in front of those of a Response are not
   assertEquals([answer.status, answer.headers.has("x-a"), await answer.text()], [200, false, "data: 1\n\n"]);
 });
 
-Deno.test("headers that a callback changes behind its answer are not sent, whenever that is", async () => {
+Deno.test("headers that a callback changes after its answer are never sent", async () => {
   await using subject = await running({
     async onHTTPRequest(_webServer, { pars }) {
       const response = await Promise.resolve(new Response("x", { headers: { "x-a": "1" } }));
@@ -393,7 +393,7 @@ async function read(): Promise<Response> {
   return response;
 }
 
-Deno.test("what cannot be sent answers 500 without details, counts one error, and is reported once", async (t) => {
+Deno.test("an answer that cannot be sent becomes a 500 without details, counts one error, and is reported once", async (t) => {
   let answer: (response: ResponseDictionary) => unknown = () => {};
   await using subject = await answering((response) => answer(response) as HTTPAnswer);
   for (const [index, [what, made, word]] of impossible.entries()) {
@@ -500,7 +500,7 @@ Deno.test("a callback that throws or rejects answers 500 without details", async
   assertEquals(subject.server.info().errors, 2);
 });
 
-Deno.test("a stream that fails or is not of bytes ends its connection, is reported, and harms no other", async () => {
+Deno.test("a stream that fails or is not of bytes ends its connection and is reported, and other connections are unaffected", async () => {
   await using subject = await answering((response, uri) => {
     response.statusCode = 200;
     response.data = new ReadableStream({
@@ -531,7 +531,7 @@ Deno.test("without onError a callback's error goes to console.error, with the op
   assertEquals((lines[0]![1] as Error).message, "boom");
 });
 
-Deno.test("an onError that throws or rejects is printed, and takes nothing down", async () => {
+Deno.test("an error in onError is printed, and the server goes on", async () => {
   await using subject = await running({
     onHTTPRequest() {
       throw new Error("first");

@@ -1,28 +1,19 @@
-/** What SECURITY.md shows, run as it stands. */
+/** The code and figures in SECURITY.md, tested unchanged. */
 
 import { pathToFileURL } from "node:url";
 import { assertEquals } from "@std/assert";
 import type { WebServer } from "../mod.ts";
 import { rawRequest } from "./helpers.ts";
+import { handshake } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const page = await Deno.readTextFile(new URL("../SECURITY.md", import.meta.url));
 
 /** The status of the answer to a WebSocket handshake by a page of the very host that is asked. */
 async function opening(port: number, host: string): Promise<number> {
-  const head = [
-    "GET / HTTP/1.1",
-    `Host: ${host}:${port}`,
-    `Origin: http://${host}:${port}`,
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  ];
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  await connection.write(new TextEncoder().encode([...head, "", ""].join("\r\n")));
-  const answer = new Uint8Array(1000);
-  const length = await connection.read(answer);
-  return Number(new TextDecoder().decode(answer.subarray(0, length!)).split(" ")[1]);
+  const headers = [...handshake("Host", `${host}:${port}`), `Origin: http://${host}:${port}`];
+  using client = await RawWebSocket.open(port, headers);
+  return Number((await client.head()).split(" ")[1]);
 }
 
 Deno.test("the look at the name in SECURITY.md admits the panel's own names only, for pages and WebSockets", async () => {

@@ -1,9 +1,10 @@
-/** Clients that take nothing of their answer, or little: the first are dropped, the others get it whole. */
+/** Clients that read nothing of their answer are dropped; those that read slowly get it whole. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { deferred, printed, running, type Subject } from "./helpers.ts";
 import { startSource } from "./program.ts";
-import { RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { TEXT } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 const MiB = 1 << 20;
 const LENGTH = 12 * MiB;
@@ -28,7 +29,7 @@ async function rest(connection: Deno.TcpConn): Promise<number> {
   }
 }
 
-/** A stream that never ends, or that does, and tells of its cancellation. */
+/** A stream that may end or not, and reports its cancellation. */
 function source(cancelled: (reason: unknown) => void, chunks = Infinity): ReadableStream<Uint8Array> {
   let sent = 0;
   return new ReadableStream({
@@ -40,7 +41,7 @@ function source(cancelled: (reason: unknown) => void, chunks = Infinity): Readab
   });
 }
 
-/** Answers, by kind; each tells when its source is cancelled, if it has one. */
+/** Answers by kind; each reports when its source is cancelled, if it has one. */
 const ANSWERS: Record<string, (cancelled: (reason: unknown) => void) => unknown> = {
   "bytes": () => ({ statusCode: 200, data: bytes }),
   "a string": () => ({ statusCode: 200, data: "a".repeat(LENGTH) }),
@@ -79,7 +80,7 @@ async function answering(idleTimeout: number): Promise<Subject & { cancelled: Ma
   return Object.assign(subject, { cancelled });
 }
 
-Deno.test("a client that takes nothing of a large answer of any kind is dropped after idleTimeout, and its source cancelled once", async () => {
+Deno.test("a client that does not read a large answer of any kind is dropped after idleTimeout, and its source is cancelled once", async () => {
   await using subject = await answering(1);
   const warnings = await printed("warn", async () => {
     const readers = await Promise.all(
@@ -87,13 +88,13 @@ Deno.test("a client that takes nothing of a large answer of any kind is dropped 
         [what, await stuck(subject.port, `/${encodeURIComponent(what)}`)] as const
       ),
     );
-    // Others are served meanwhile.
+    // Others are served in the meantime.
     while (subject.server.info().warnings < readers.length) {
       assertEquals(await (await fetch(subject.url)).text(), "fine");
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     assertEquals(Object.fromEntries(subject.cancelled), Object.fromEntries(STREAMS.map((what) => [what, 1])));
-    // What the system has taken arrives, and no end of the answer.
+    // The bytes in the system's buffers arrive, but not the end of the answer.
     for (const [what, reader] of readers) {
       const length = await rest(reader);
       assert(length > 0 && (STREAMS.includes(what) || length < LENGTH), `${what}: ${length}`);
@@ -107,7 +108,7 @@ Deno.test("a client that takes nothing of a large answer of any kind is dropped 
   );
 });
 
-Deno.test("a client that is slow but moves gets all of its answer, though it takes longer than idleTimeout", async () => {
+Deno.test("a client that reads slowly gets its whole answer, even if that takes longer than idleTimeout", async () => {
   await using subject = await answering(2);
   const ends = Object.keys(ANSWERS).filter((what) => !STREAMS.includes(what) || what.includes("known length"));
   await Promise.all(ends.map(async (what) => {
@@ -123,7 +124,7 @@ Deno.test("a client that is slow but moves gets all of its answer, though it tak
       if (read === null) break;
       all += read;
       if (all < pause) continue;
-      // The system tells of progress only when a third of its buffer, of up to 4 MiB, is free.
+      // The system reports progress only when a third of its buffer, of up to 4 MiB, is free.
       pause += 2 * MiB;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
@@ -132,7 +133,7 @@ Deno.test("a client that is slow but moves gets all of its answer, though it tak
   assertEquals([subject.errors, subject.server.info().warnings], [[], 0]);
 });
 
-Deno.test("with an idleTimeout of 0 a client that takes nothing is kept, until it takes the rest", async () => {
+Deno.test("with an idleTimeout of 0 a client that does not read is kept until it reads the rest", async () => {
   await using subject = await answering(0);
   using connection = await stuck(subject.port, "/bytes");
   // Longer than two looks at it.
@@ -143,7 +144,7 @@ Deno.test("with an idleTimeout of 0 a client that takes nothing is kept, until i
   assertEquals(subject.server.info().warnings, 0);
 });
 
-Deno.test("a quiet event stream is no slow reader: its client gets what comes late", async () => {
+Deno.test("a quiet event stream is not taken for a slow reader: its client gets late events", async () => {
   const ready = deferred<ReadableStreamDefaultController<Uint8Array>>();
   await using subject = await running({
     onHTTPRequest: () =>
@@ -164,7 +165,7 @@ Deno.test("a quiet event stream is no slow reader: its client gets what comes la
   await reader.cancel();
 });
 
-Deno.test("a hundred clients that take nothing of one answer of 12 MiB take little memory", async () => {
+Deno.test("a hundred clients that do not read an answer of 12 MiB cost little memory", async () => {
   await using program = await startSource(`
 const bytes = new Uint8Array(${LENGTH}).fill(97);
 const text = "a".repeat(${LENGTH});
@@ -192,7 +193,7 @@ console.log(server.address.port);
   }
 });
 
-Deno.test("a callback that blocks the process for longer than idleTimeout drops no client that is sent to meanwhile", async () => {
+Deno.test("a callback that blocks the process for longer than idleTimeout causes no reading client to be dropped", async () => {
   await using subject = await running({
     onHTTPRequest(_webServer, { uri }) {
       const start = performance.now();

@@ -1,9 +1,11 @@
-/** A stop ends, whatever clients and callbacks do, and what is well-behaved arrives whole. */
+/** A stop always ends, whatever clients and callbacks do, and answers to well-behaved clients arrive whole. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Callbacks, WebServer } from "../mod.ts";
 import { deferred, once, raw, running } from "./helpers.ts";
-import { RawWebSocket, TEXT } from "./raw_websocket.ts";
+import { TEXT } from "./support/frame.ts";
+import { HANDSHAKE } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 /** A connection that has sent this and says nothing more. */
 async function silent(port: number, text: string): Promise<Deno.TcpConn> {
@@ -19,7 +21,7 @@ async function stopTime(server: WebServer): Promise<number> {
   return performance.now() - start;
 }
 
-/** A callback that answers as soon as `started` is told. */
+/** A callback that answers once `started` is resolved. */
 const HOSTILE: Record<string, { request: string; callbacks?: Callbacks; parameters?: object }> = {
   "an endless streaming answer": {
     request: "GET / HTTP/1.1\nHost: x\n\n",
@@ -62,8 +64,7 @@ const HOSTILE: Record<string, { request: string; callbacks?: Callbacks; paramete
     callbacks: { onHTTPRequest: () => new Promise<void>(() => {}) },
   },
   "a handshake whose callback never settles": {
-    request:
-      "GET / HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n",
+    request: ["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\n"),
     callbacks: { onWebSocketRequest: () => new Promise<void>(() => {}) },
   },
   "a client that takes nothing of a large answer": {
@@ -73,13 +74,13 @@ const HOSTILE: Record<string, { request: string; callbacks?: Callbacks; paramete
 };
 
 for (const [what, { request, callbacks = {}, parameters = {} }] of Object.entries(HOSTILE)) {
-  Deno.test(`a stop ends in time in the presence of ${what}`, async () => {
+  Deno.test(`a stop ends in time despite ${what}`, async () => {
     await using subject = await running(callbacks, { shutdownTimeout: 0.5, requestTimeout: 0, ...parameters });
     using _connection = await silent(subject.port, request);
     // The next request is answered, so the first one has been seen.
     using _other = await silent(subject.port, "GET /half HTTP/1.1\nHost: x\nX-");
     await new Promise((resolve) => setTimeout(resolve, 20));
-    // By far less than what these clients take.
+    // Far less time than these clients would need.
     assert(await stopTime(subject.server) < 10_000);
     // And it is all there again.
     await subject.server.set({
@@ -91,7 +92,7 @@ for (const [what, { request, callbacks = {}, parameters = {} }] of Object.entrie
   });
 }
 
-Deno.test("a stop ends in time in the presence of sockets that read nothing and callbacks that await the stop", async () => {
+Deno.test("a stop ends in time despite sockets that read nothing and callbacks that await the stop", async () => {
   const stopping = deferred<Promise<void>>();
   const callbacks: Callbacks = {
     onWebSocketOpen(webServer, client) {
@@ -146,7 +147,7 @@ for (
   });
 }
 
-Deno.test("a stream under way arrives whole when the server stops, also from a Response", async () => {
+Deno.test("a stream that is under way arrives whole when the server stops, even from a Response", async () => {
   const asked = deferred();
   await using subject = await running({
     onHTTPRequest() {
@@ -170,7 +171,7 @@ Deno.test("a stream under way arrives whole when the server stops, also from a R
   await stopped;
 });
 
-Deno.test("an event stream is ended by a stop, cleanly, and its source is told", async () => {
+Deno.test("a stop ends an event stream cleanly, and cancels its source", async () => {
   const cancelled = deferred();
   await using subject = await running({
     onHTTPRequest: () =>
@@ -204,7 +205,7 @@ Deno.test("an event stream keeps nothing of what it has sent", async () => {
       ),
   });
   const before = Deno.memoryUsage().external;
-  // What the engine has not yet collected comes and goes; what is kept only grows.
+  // Garbage that is not yet collected comes and goes; a leak only grows.
   let least = Infinity;
   let received = 0;
   for await (const chunk of (await fetch(subject.url)).body!) {
@@ -322,7 +323,7 @@ Deno.test("a restart from inside a callback, un-awaited, answers its request and
   assertEquals([subject.server.active, subject.server.address!.port], [true, subject.port]);
 });
 
-Deno.test("a stop in vain, a start in vain: nothing rejects that need not, and a disposed server can start again", async () => {
+Deno.test("a needless stop() or start() does not reject, and a disposed server can start again", async () => {
   const server = new WebServer({ port: 0, localaddress: "127.0.0.1" });
   await server.stop();
   await server.restart();

@@ -5,6 +5,8 @@ import { WebServer, type WebServerParameters } from "../mod.ts";
 import { get, type Pair, tlsTest } from "./certificates.ts";
 import { running, utf16 } from "./helpers.ts";
 import { run, startProgram } from "./program.ts";
+import { output } from "./support/program.ts";
+import { UNIX } from "./programs.ts";
 
 const PASSWORD = "correct horse";
 
@@ -139,7 +141,7 @@ tlsTest(
         file,
       ];
       await using program = await startProgram(flags, ["--allow-net", `--allow-read=${files.folder}`]);
-      assertStringIncludes(program.line, "listens on https://");
+      assertStringIncludes(program.firstLine, "listens on https://");
     }
     await Deno.writeFile(file, new Uint8Array([0x42, 0xfc, 0x68]));
     const { code, stderr } = await run(["--secure", "--password-file", file], [
@@ -158,7 +160,7 @@ for (
     ["the older form with Camellia", "rsa -traditional -camellia256"],
   ] as const
 ) {
-  tlsTest(`a key encrypted in ${encryption}, which the runtime does not open, is refused`, async (files) => {
+  tlsTest(`a key encrypted in ${encryption}, which Deno cannot open, is refused`, async (files) => {
     const { certificate, privatekey } = await files.pair("server", {}, RSA);
     const encrypt = [...conversion.split(" "), "-in", privatekey, "-out", "encrypted.key"];
     await files.openssl(...encrypt, "-passout", `pass:${PASSWORD}`);
@@ -182,7 +184,7 @@ for (
   });
 }
 
-tlsTest("a key of a kind that the runtime cannot even name, or that is damaged, is refused", async (files) => {
+tlsTest("a key of a kind that Deno cannot even name, or that is damaged, is refused", async (files) => {
   const { certificate } = await files.pair();
   const brainpool = await files.key("brainpool.key", "-algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1");
   const damaged = await files.write("damaged.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
@@ -241,7 +243,7 @@ for (
     ["text around it", (text: string) => `Bag Attributes\n    friendlyName: -----\n${text}\nthe end -----BEGIN`],
   ] as const
 ) {
-  tlsTest(`files with ${what} serve https`, async (files) => {
+  tlsTest(`files with ${what} work for https`, async (files) => {
     const pair = await files.pair();
     const altered = { privatekey: files.path("altered.key"), certificate: files.path("altered.crt") };
     await files.write("altered.key", change(await Deno.readTextFile(pair.privatekey)));
@@ -376,7 +378,7 @@ for (
       "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END CERTIFICATE-----\n",
       undefined,
     ],
-    // A matter of milliseconds where each byte is looked at once, of minutes where it is not.
+    // This takes milliseconds if each byte is read once, and minutes if not.
     ["a mebibyte of beginnings", "-----BEGIN PRIVATE KEY-----".repeat(38_000), undefined],
     ["a mebibyte of dashes", "-".repeat(1_000_000), undefined],
   ] as const
@@ -405,7 +407,7 @@ tlsTest("a damaged certificate is refused", async (files) => {
   );
 });
 
-tlsTest("a file that is not there, a directory, and one that is too large are refused", async (files) => {
+tlsTest("a missing file, a directory, and a file that is too large are refused", async (files) => {
   const pair = await files.pair();
   await Deno.mkdir(files.path("folder"));
   await files.write("large.pem", "");
@@ -426,11 +428,11 @@ tlsTest("a file that is not there, a directory, and one that is too large are re
 
 tlsTest("a named pipe is refused at once, though nobody writes to it", async (files) => {
   const pair = await files.pair();
-  const { success } = await new Deno.Command("mkfifo", { args: [files.path("pipe")] }).output();
-  assert(success);
+  const { code } = await output("mkfifo", [files.path("pipe")]);
+  assertEquals(code, 0);
   const sentence = 'Cannot use parameter "privatekey": "pipe" is a pipe or a device, not a PEM file';
   await assertRefused(files, { ...pair, privatekey: files.path("pipe") }, sentence);
-}, Deno.build.os === "windows");
+}, [UNIX]);
 
 tlsTest("a symbolic link is followed; one that leads to itself is refused", async (files) => {
   const pair = await files.pair();
@@ -439,4 +441,4 @@ tlsTest("a symbolic link is followed; one that leads to itself is refused", asyn
   await Deno.symlink("circle.key", files.path("circle.key"));
   const { message } = await refusal({ ...pair, privatekey: files.path("circle.key") });
   assertStringIncludes(message, `Cannot use parameter "privatekey": "${files.path("circle.key")}" cannot be read (`);
-}, Deno.build.os === "windows");
+}, [UNIX]);

@@ -5,8 +5,10 @@ import { X509Certificate } from "node:crypto";
 import { connect as connectTLS } from "node:tls";
 import { inspect } from "node:util";
 import { type Callbacks, WebServer } from "../mod.ts";
-import { type Certificates, get, has, tlsTest } from "./certificates.ts";
+import { type Certificates, get, tlsTest } from "./certificates.ts";
 import { deferred, disconnect, once, printed, raw, running, type Subject } from "./helpers.ts";
+import { LINUX } from "./programs.ts";
+import { output, Program } from "./support/program.ts";
 
 const callbacks: Callbacks = {
   onHTTPRequest: (_webServer, request) =>
@@ -48,7 +50,7 @@ async function renewable(files: Certificates) {
   };
 }
 
-/** Notices starts, to be told which certificate one of them has brought. */
+/** Waits for the start that brings a certificate. */
 class Starts {
   #next = deferred();
 
@@ -60,7 +62,7 @@ class Starts {
     },
   };
 
-  /** Resolves when this certificate is served; a file that is written in steps may be taken up more than once. */
+  /** Resolves when this certificate is served; a file that is written in steps may be loaded more than once. */
   async bring(port: number, certificate: string): Promise<void> {
     const expected = await fingerprint(certificate);
     for (;;) {
@@ -141,9 +143,6 @@ for (const [version, options] of [["HTTP/1.1", { http2: false }], ["HTTP/2", { h
   });
 }
 
-const hasCurl = has("curl", "--version");
-if (!hasCurl) console.warn("Tests of TLS with curl are skipped: curl is not installed");
-
 for (const [version, ...flags] of [["2", "--http2"], ["1.1", "--http1.1"], ["2", "--tls-max", "1.2"]] as const) {
   tlsTest(`curl ${flags.join(" ")} gets an answer over HTTP/${version}, and sends a body`, async (files) => {
     const pair = await files.pair();
@@ -158,15 +157,15 @@ for (const [version, ...flags] of [["2", "--http2"], ["1.1", "--http1.1"], ["2",
         "--write-out",
         " %{http_version}",
       ];
-      const { stdout, stderr } = await new Deno.Command("curl", { args: [...args, ...more, subject.url] }).output();
-      return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      const { stdout, stderr } = await output("curl", [...args, ...more, subject.url]);
+      return stdout + stderr;
     };
     assertEquals(await curl(), `["GET","/",{},0] ${version}`);
     assertEquals(await curl("--data", "x".repeat(100_000)), `["POST","/",{},100000] ${version}`);
-  }, !hasCurl);
+  }, ["curl"]);
 }
 
-tlsTest("bytes that are no TLS harm nobody", async (files) => {
+tlsTest("bytes that are not TLS leave other clients unaffected", async (files) => {
   const pair = await files.pair();
   await using subject = await running(callbacks, { secure: true, ...pair });
   const hello = new Uint8Array([0x16, 3, 1, 0xff, 0xff, 1, 0, 0xff]);
@@ -226,7 +225,7 @@ tlsTest("a chain whose second certificate has expired is served, with a warning"
   assertStringIncludes(lines[0]!.join(" "), `Certificate 2 in "${certificate}" expired on 2021-01-01T00:00:00.000Z`);
 });
 
-tlsTest("restart() takes up a renewed certificate, on the same port", async (files) => {
+tlsTest("restart() uses a renewed certificate, on the same port", async (files) => {
   const { pair, renew } = await renewable(files);
   await using subject = await running(callbacks, { secure: true, ...pair });
   const before = await fingerprint(pair.certificate);
@@ -277,7 +276,7 @@ tlsTest("set() of other files serves those; of bad ones, changes nothing", async
   await assertServed(subject, other.certificate);
 });
 
-tlsTest("the files are no matter while secure is off, and are read at the start only", async (files) => {
+tlsTest("the files are ignored while secure is off, and read only at the start", async (files) => {
   const server = new WebServer({
     port: 0,
     localaddress: "127.0.0.1",
@@ -306,12 +305,12 @@ for (
     ["is put in its place by a rename", (from: string, to: string) => Deno.rename(from, to)],
   ] as const
 ) {
-  tlsTest(`with watch, a renewed certificate that ${way} is taken up`, async (files) => {
+  tlsTest(`with watch, a renewed certificate that ${way} is used`, async (files) => {
     const pair = await files.pair("server");
     const starts = new Starts();
     await using subject = await running(starts.callbacks, { secure: true, watch: true, ...pair });
     for (const name of ["next.crt", "last.crt"]) {
-      // Of the same key, so that one file is all there is to save.
+      // For the same key, so that only one file has to be saved.
       const next = await files.certificate(pair.privatekey, {}, name);
       await replace(next, pair.certificate);
       await starts.bring(subject.port, pair.certificate);
@@ -322,7 +321,7 @@ for (
 }
 
 tlsTest(
-  "with watch, a bad renewed certificate leaves the old one serving, and a good one later is taken up",
+  "with watch, a bad renewed certificate leaves the old one serving, and a good one later is used",
   async (files) => {
     const pair = await files.pair("server");
     const next = await files.certificate(pair.privatekey, {}, "next.crt");
@@ -383,21 +382,16 @@ try {
   return ["run", "--quiet", "--no-check", ...settings, "--allow-net=127.0.0.1", ...flags, "program.ts"];
 }
 
-async function output(files: Certificates, flags: string[]): Promise<string> {
-  const args = await program(files, flags);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: files.folder,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+/** What the program prints. */
+async function printedBy(files: Certificates, flags: string[]): Promise<string> {
+  const { stdout, stderr } = await output(Deno.execPath(), await program(files, flags), { cwd: files.folder });
+  return stdout + stderr;
 }
 
 const FLAG = "--allow-read=certs/server.key,certs/server.crt";
 
-tlsTest("the start reads just the two files", async (files) => {
-  assertEquals(await output(files, [FLAG]), "made\nhello\n");
+tlsTest("the start reads only the two files", async (files) => {
+  assertEquals(await printedBy(files, [FLAG]), "made\nhello\n");
 });
 
 for (
@@ -410,47 +404,37 @@ for (
   tlsTest(`${what} the permission to read, the error of the start has the exact flag`, async (files) => {
     const [parameter] = file.endsWith("key") ? ["privatekey"] : ["certificate"];
     const sentence = `Cannot use parameter "${parameter}": "${file}" may not be read: run Deno with ${FLAG}`;
-    assertEquals(await output(files, [...flags]), `made\nNotCapable: ${sentence}\n`);
+    assertEquals(await printedBy(files, [...flags]), `made\nNotCapable: ${sentence}\n`);
   });
 }
 
-tlsTest("the flag is quoted for a shell where a path has a space", async (files) => {
+tlsTest("the flag is quoted for a shell if a path has a space", async (files) => {
   const flag = /run Deno with (--allow-read='[^']* [^']*')$/;
-  const text = await output(files, []);
+  const text = await printedBy(files, []);
   assert(!flag.test(text));
   const source = (await Deno.readTextFile(files.path("program.ts"))).replaceAll("certs/", "my certs/");
   await files.write("program.ts", source);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", ...settings, "--allow-net=127.0.0.1", "program.ts"],
-    cwd: files.folder,
-    stdin: "null",
-  }).output();
-  assertMatch(new TextDecoder().decode(stdout).trimEnd(), flag);
+  const args = ["run", "--quiet", "--no-check", ...settings, "--allow-net=127.0.0.1", "program.ts"];
+  const { stdout } = await output(Deno.execPath(), args, { cwd: files.folder });
+  assertMatch(stdout.trimEnd(), flag);
 });
 
-/** Runs the program on a terminal of its own, and gives this answer to whatever it asks; returns what is on the screen. */
+/** Runs the program in a new terminal, and gives this answer to all its questions; returns what is on the screen. */
 async function onTerminal(files: Certificates, answer: "y" | "n"): Promise<string> {
   const command = [Deno.execPath(), ...await program(files, [])].map((word) => `'${word}'`).join(" ");
-  const terminal = new Deno.Command("script", {
-    args: ["--quiet", "--command", command, "/dev/null"],
+  await using terminal = new Program("script", ["--quiet", "--command", command, "/dev/null"], {
     cwd: files.folder,
-    env: { NO_COLOR: "1", SHELL: "/bin/sh" },
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = terminal.stdin.getWriter();
-  // Again and again, since Deno throws away what was typed before it listens, and asks before that.
-  const typing = setInterval(() => writer.write(new TextEncoder().encode(`${answer}\n`)).catch(() => {}), 100);
-  const screen = await new Response(terminal.stdout).text();
+    env: { SHELL: "/bin/sh" },
+  });
+  // Again and again: Deno asks before it listens, and throws away what was typed until then.
+  const typing = setInterval(() => terminal.write(answer).catch(() => {}), 100);
+  const { stdout } = await terminal.ended();
   clearInterval(typing);
-  await writer.close().catch(() => {});
-  await terminal.status;
-  return screen;
+  return stdout;
 }
 
-// The `script` of other systems takes other arguments.
-const hasTerminal = Deno.build.os === "linux" && has("script", "--version");
-if (!hasTerminal) console.warn("Tests of the prompt are skipped: they need script, of util-linux");
+/** `script` has other arguments on other systems. */
+const TERMINAL = [LINUX, "script"];
 
 function asked(text: string): string[] {
   return [
@@ -458,22 +442,22 @@ function asked(text: string): string[] {
   ];
 }
 
-tlsTest("on a terminal, Deno asks for just the two files, and the server starts", async (files) => {
+tlsTest("on a terminal, Deno asks only for the two files, and the server starts", async (files) => {
   const text = await onTerminal(files, "y");
   assertEquals(asked(text), ["read access certs/server.key", "read access certs/server.crt"]);
   assertMatch(text, /^hello\r?$/m);
-}, !hasTerminal);
+}, TERMINAL);
 
 tlsTest("on a terminal, a refusal is asked for once, and its error has the exact flag", async (files) => {
   const text = await onTerminal(files, "n");
   assertEquals(asked(text), ["read access certs/server.key"]);
   const sentence = `Cannot use parameter "privatekey": "certs/server.key" may not be read: run Deno with ${FLAG}`;
   assertStringIncludes(text, `NotCapable: ${sentence}`);
-}, !hasTerminal);
+}, TERMINAL);
 
 const PASSWORD = "hunter2-correct-horse";
 
-/** All that there is to look at an object with. */
+/** Every way to print an object. */
 function views(value: unknown): string[] {
   const options = { depth: Infinity, iterableLimit: Infinity, strAbbreviateSize: Infinity };
   return [
@@ -486,7 +470,7 @@ function views(value: unknown): string[] {
   ];
 }
 
-tlsTest("the password can be read by code, and is shown by nothing, nor is the key", async (files) => {
+tlsTest("code can read the password, but nothing that is printed shows it or the key", async (files) => {
   const { certificate, privatekey: plain } = await files.pair();
   const privatekey = files.path("encrypted.key");
   await files.openssl("pkcs8", "-topk8", "-in", plain, "-out", privatekey, "-passout", `pass:${PASSWORD}`);

@@ -1,4 +1,4 @@
-/** What compiles without casts, and what does not compile: checked by the compiler, so that these tests cannot fail while running. */
+/** Code that should compile without casts, and code that should not compile. The compiler checks it, so these tests cannot fail while running. */
 
 import { assertEquals } from "@std/assert";
 import { type Callbacks, type UserPasswords, WebServer } from "../mod.ts";
@@ -38,7 +38,7 @@ Deno.test("the dictionaries are read and written without casts", async () => {
   assertEquals(answer.headers.get("x-seen"), "/p 3 0 false true");
 });
 
-Deno.test("a server is what deno serve wants, and users may be a Map", () => {
+Deno.test("a server has the type that deno serve wants, and users may be a Map", () => {
   const server: Deno.ServeDefaultExport = new WebServer();
   const users: UserPasswords = new Map([["user", "password"]]);
   assertEquals([typeof server.fetch, users.size], ["function", 1]);

@@ -1,12 +1,13 @@
 /** `deno serve` on a Unix socket, whose clients have no addresses: each has a name of its own. */
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { program } from "./program.ts";
-import { HANDSHAKE } from "./raw_websocket.ts";
+import { testWith, UNIX } from "./programs.ts";
+import { deno, PACKAGE } from "./support/deno.ts";
+import { TEXT } from "./support/frame.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
-const CONFIG = `${import.meta.dirname}/../deno.json`;
 const SERVER = `
-import { WebServer } from ${JSON.stringify(program)};
+import { WebServer } from ${JSON.stringify(PACKAGE)};
 export default new WebServer({
   callbacks: {
     onHTTPRequest: (webServer, request) => Response.json([request.clientAddress, webServer.webSocketConnections]),
@@ -20,49 +21,20 @@ export default new WebServer({
 });
 `;
 
-/** A WebSocket over a Unix socket, for short texts. */
-class Client implements Disposable {
-  #bytes = new Uint8Array(0);
+type Client = RawWebSocket<Deno.UnixConn>;
 
-  private constructor(readonly connection: Deno.UnixConn) {}
+/** A WebSocket over a Unix socket. */
+async function open(path: string): Promise<Client> {
+  const client = await RawWebSocket.over(await Deno.connect({ transport: "unix", path }));
+  await client.head();
+  return client;
+}
 
-  static async open(path: string): Promise<Client> {
-    const client = new Client(await Deno.connect({ transport: "unix", path }));
-    await client.connection.write(new TextEncoder().encode(["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n")));
-    for (;;) {
-      const end = new TextDecoder("latin1").decode(client.#bytes).indexOf("\r\n\r\n");
-      if (end >= 0) {
-        client.#bytes = client.#bytes.slice(end + 4);
-        return client;
-      }
-      await client.#read();
-    }
-  }
-
-  async send(text: string): Promise<void> {
-    const payload = new TextEncoder().encode(text);
-    await this.connection.write(new Uint8Array([0x81, 0x80 | payload.length, 0, 0, 0, 0, ...payload]));
-  }
-
-  /** The payload of the next frame. */
-  async next(): Promise<string> {
-    while (this.#bytes.length < 2 || this.#bytes.length < 2 + this.#bytes[1]!) await this.#read();
-    const end = 2 + this.#bytes[1]!;
-    const text = new TextDecoder("latin1").decode(this.#bytes.subarray(2, end));
-    this.#bytes = this.#bytes.slice(end);
-    return text;
-  }
-
-  async #read(): Promise<void> {
-    const chunk = new Uint8Array(4096);
-    const read = await this.connection.read(chunk);
-    if (read === null) throw new Error("The connection has ended");
-    this.#bytes = new Uint8Array([...this.#bytes, ...chunk.subarray(0, read)]);
-  }
-
-  [Symbol.dispose](): void {
-    this.connection.close();
-  }
+/** The next text that a client gets. */
+async function next(client: Client): Promise<string> {
+  const { opcode, payload } = (await client.frame())!;
+  assertEquals(opcode, TEXT);
+  return new TextDecoder().decode(payload);
 }
 
 /** The answer to a GET. */
@@ -73,43 +45,37 @@ async function get(path: string): Promise<[string, string[]]> {
   return JSON.parse(text.slice(text.indexOf("\r\n\r\n") + 4));
 }
 
-if (Deno.build.os !== "windows") {
-  Deno.test("deno serve on a Unix socket: each client has a name of its own, by which it is sent to and closed", async () => {
+testWith(
+  [UNIX],
+  "each client of `deno serve` on a Unix socket has a separate name, which sends to it and closes it",
+  async () => {
     const directory = await Deno.makeTempDir();
-    await Deno.writeTextFile(`${directory}/server.ts`, SERVER);
-    const path = `${directory}/socket`;
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["serve", "--quiet", "--allow-all", "--config", CONFIG, `${directory}/server.ts`],
-      env: { NO_COLOR: "1", DENO_SERVE_ADDRESS: `unix:${path}` },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     try {
-      assertMatch((await output.read()).value!, /listens on a Unix socket/);
-      using one = await Client.open(path);
-      using two = await Client.open(path);
-      const [first, second] = [await one.next(), await two.next()];
+      await Deno.writeTextFile(`${directory}/server.ts`, SERVER);
+      const path = `${directory}/socket`;
+      await using server = deno("serve", ["--allow-all", `${directory}/server.ts`], {
+        env: { DENO_SERVE_ADDRESS: `unix:${path}` },
+      });
+      await server.line(/listens on a Unix socket/);
+      using one = await open(path);
+      using two = await open(path);
+      const [first, second] = [await next(one), await next(two)];
       assertMatch(first, /^unix:\d+$/);
       assertNotEquals(first, second);
-      await one.send("hello");
-      await two.send("hello");
-      assertEquals([await one.next(), await two.next()], [`${first} hello`, `${second} hello`]);
-      await one.send("all");
-      assertEquals([await one.next(), await two.next()], ["to all", "to all"]);
+      await one.send(TEXT, "hello");
+      await two.send(TEXT, "hello");
+      assertEquals([await next(one), await next(two)], [`${first} hello`, `${second} hello`]);
+      await one.send(TEXT, "all");
+      assertEquals([await next(one), await next(two)], ["to all", "to all"]);
       const [asking, connections] = await get(path);
       assertEquals(connections, [first, second]);
       assert(!connections.includes(asking), asking);
-      await one.send("close");
-      assertEquals((await one.next()).slice(2), "asked");
-      await two.send("still here");
-      assertEquals(await two.next(), `${second} still here`);
+      await one.send(TEXT, "close");
+      assertEquals(await one.closed(), { code: 4000, reason: "asked" });
+      await two.send(TEXT, "still here");
+      assertEquals(await next(two), `${second} still here`);
     } finally {
-      child.kill("SIGKILL");
-      await child.status;
-      await output.cancel();
       await Deno.remove(directory, { recursive: true });
     }
-  });
-}
+  },
+);

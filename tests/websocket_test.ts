@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { connect, deferred, disconnect, once, rawRequest, running } from "./helpers.ts";
-import { handshake, RawWebSocket } from "./raw_websocket.ts";
+import { handshake } from "./support/handshake.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 Deno.test("onWebSocketOpen gets the client's address and the uri with its query, on any path", async () => {
   const opened = deferred<string[]>();
@@ -16,7 +17,7 @@ Deno.test("onWebSocketOpen gets the client's address and the uri with its query,
   await disconnect(socket);
 });
 
-Deno.test("text and binary messages arrive as sent, and what is sent back too", async () => {
+Deno.test("text and binary messages arrive unchanged in both directions", async () => {
   await using subject = await running({
     onWebSocketReceiveText: (webServer, client, data) => webServer.webSocketSendText(client, data),
     onWebSocketReceiveBinary: (webServer, client, data) => {
@@ -81,7 +82,7 @@ Deno.test("webSocketClose closes with code and reason, and onWebSocketClose has 
   assertEquals(await closed.promise, [4000, "over"]);
 });
 
-Deno.test("where the server closed first, its code is reported, also if the peer never answers and leaves", async () => {
+Deno.test("if the server closes first, its code is reported, even if the peer never answers and leaves", async () => {
   const opened = deferred<string>();
   const closed = deferred<[number, string]>();
   await using subject = await running({
@@ -96,7 +97,7 @@ Deno.test("where the server closed first, its code is reported, also if the peer
   assertEquals(await closed.promise, [4000, "over"]);
 });
 
-Deno.test("webSocketClose may be called from onWebSocketOpen; nothing is sent behind it", async () => {
+Deno.test("webSocketClose may be called from onWebSocketOpen, and nothing is sent after it", async () => {
   const sent: boolean[] = [];
   await using subject = await running({
     onWebSocketOpen(webServer, client) {
@@ -147,7 +148,7 @@ Deno.test("swapped arguments and data of the wrong type are a TypeError that say
   assertEquals(server.webSocketSendText("[::1]:5000", "to nobody"), false);
 });
 
-Deno.test("callbacks of one client run in order and one at a time, open first and close last, also when async", async () => {
+Deno.test("callbacks of one client run in order and one at a time, open first and close last, even if they are async", async () => {
   const log: string[] = [];
   const closed = deferred();
   const step = async (name: string) => {
@@ -173,7 +174,7 @@ Deno.test("callbacks of one client run in order and one at a time, open first an
   assertEquals(log, ["open", "1", "binary", "2", "close"].flatMap((name) => [`${name} begins`, `${name} ends`]));
 });
 
-Deno.test("no WebSocket callback that throws or rejects ends anything, and each error is told once", async () => {
+Deno.test("a WebSocket callback that throws or rejects ends nothing, and each error is reported once", async () => {
   const closed = deferred();
   let reject = false;
   const fail = (name: string) => {

@@ -1,4 +1,4 @@
-/** The callbacks of the soak, of which it writes copies with another version, to have them reloaded. */
+/** The callbacks of the soak. It writes copies of them with another version, which are reloaded. */
 
 import type { Callbacks } from "@webserver-dat/server/callbacks";
 import type { Ledger } from "./ledger.ts";
@@ -49,5 +49,5 @@ export const onWebSocketReceiveBinary: Callbacks["onWebSocketReceiveBinary"] = (
   webServer.webSocketSendBinary(client, data);
 };
 
-// Misfits make errors, which are what the soak is about; they are counted by `info()`.
+// Misfits cause errors on purpose; `info()` counts them.
 export const onError: Callbacks["onError"] = () => {};

@@ -10,7 +10,7 @@
  */
 
 import { WebSocket } from "npm:ws@8.23.0";
-import { lines } from "../process.ts";
+import { linesOf } from "../../tests/support/program.ts";
 import { HTTPClient, Refused } from "./http_client.ts";
 
 const PATIENCE = 10_000;
@@ -30,7 +30,7 @@ let ending = false;
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Tries until it is not refused, which is told by undefined; or undefined, and a fault, when that takes too long. */
+/** Tries until `attempt` returns a result, rather than undefined for a refusal. If that takes too long, it is a fault. */
 async function persistently<Value>(
   what: string,
   attempt: () => Promise<Value | undefined>,
@@ -98,7 +98,7 @@ function open(): Promise<WebSocket | undefined> {
   return new Promise((resolve) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/talk`);
     socket.once("open", () => resolve(socket));
-    // Also for a 503. What comes after the opening is told by the close.
+    // Also for a 503. Errors after the opening are followed by a close.
     socket.on("error", () => resolve(undefined));
   });
 }
@@ -142,7 +142,7 @@ async function talk(name: string): Promise<void> {
     if (socket.readyState === WebSocket.OPEN) socket.close(1000);
     const code = await closed;
     if (code === 1001) report.closedByRestart++;
-    // A client that sends in the very moment of a close is dropped by the runtime before it has the close. The server tells whether
+    // A client that sends in the very moment of a close is dropped by Deno before it has the close. The server tells whether
     // there was one.
     else if (code === 1006) report.droppedByRestart++;
     else if (code !== 1000) {
@@ -156,7 +156,7 @@ const everybody = [
   ...["A", "B", "C", "D", "E", "F", "G", "H"].map(talk),
 ];
 console.log("ready");
-for await (const _line of lines(Deno.stdin.readable)) {
+for await (const _line of linesOf(Deno.stdin.readable)) {
   ending = true;
   await Promise.all(everybody);
   console.log(JSON.stringify(report));

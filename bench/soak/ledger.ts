@@ -1,7 +1,7 @@
-/** What clients that behave open. */
+/** The path of the WebSockets of clients that behave. */
 const BEHAVED = "/talk";
 
-/** What the server of the soak writes down, and what it finds wrong. */
+/** The records of the soak's server, and the faults that it finds in them. */
 export class Ledger {
   requests = 0;
   opened = 0;
@@ -37,7 +37,7 @@ export class Ledger {
     if (!this.#open.has(client)) this.faults.push(`${client} sent a message, but was not open`);
   }
 
-  /** At the end, with the server stopped. */
+  /** Call this at the end, with the server stopped. */
   conclude(): void {
     for (const client of this.#open.keys()) this.faults.push(`${client} was never closed`);
   }

@@ -1,11 +1,13 @@
 /**
  * Clients that misbehave: `misfits.ts PORT`. They hang, lie and leave until a line comes in, which is answered by how many there
- * were. What becomes of them is not looked at, but of what they do to others.
+ * were. Only their effect on others counts, not what happens to them.
  *
- * None resets its connection in mid-handshake: Deno leaks a file descriptor for each that does (L1 in docs/deno.md).
+ * None resets its connection during the handshake: Deno leaks a file descriptor for each that does (L1 in docs/deno.md).
  */
 
-import { lines } from "../process.ts";
+import { frame } from "../../tests/support/frame.ts";
+import { handshake, handshakeRequest } from "../../tests/support/handshake.ts";
+import { linesOf } from "../../tests/support/program.ts";
 import { writeAll } from "./http_client.ts";
 
 const port = Number(Deno.args[0]);
@@ -15,8 +17,7 @@ let count = 0;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-const HANDSHAKE = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const HANDSHAKE = handshakeRequest();
 
 /** Sends a handshake, and waits for its answer. */
 async function upgrade(connection: Deno.Conn): Promise<void> {
@@ -31,17 +32,6 @@ async function readOn(connection: Deno.Conn, milliseconds: number): Promise<void
     while (await connection.read(buffer) !== null);
   };
   await Promise.race([reading(), pause(milliseconds)]);
-}
-
-/** A frame whose mask is zero. */
-function frame(opcode: number, payload: Uint8Array): Uint8Array {
-  const { length } = payload;
-  const size = length < 126 ? [0x80 | length] : [0xff, 0, 0, 0, 0, length >> 24, length >> 16, length >> 8, length];
-  const head = [0x80 | opcode, ...size, 0, 0, 0, 0];
-  const bytes = new Uint8Array(head.length + length);
-  bytes.set(head);
-  bytes.set(payload, head.length);
-  return bytes;
 }
 
 /** Each is given a connection, and may throw. */
@@ -111,7 +101,7 @@ const misfits: ((connection: Deno.Conn) => Promise<unknown>)[] = [
     await readOn(connection, 3000);
   },
   async (connection) => {
-    await writeAll(connection, [bytes(HANDSHAKE.replace("13", "12"))]);
+    await writeAll(connection, [bytes(handshakeRequest("/", handshake("Sec-WebSocket-Version", "12")))]);
     await readOn(connection, 200);
   },
   async (connection) => {
@@ -131,7 +121,7 @@ async function misbehave(): Promise<void> {
       count++;
       await misfits[Math.floor(Math.random() * misfits.length)]!(connection);
     } catch {
-      // Such is their life.
+      // A misfit may fail: only its effect on others counts.
     }
     await pause(Math.random() * 50);
   }
@@ -139,7 +129,7 @@ async function misbehave(): Promise<void> {
 
 const everybody = Array.from({ length: 24 }, misbehave);
 console.log("ready");
-for await (const _line of lines(Deno.stdin.readable)) {
+for await (const _line of linesOf(Deno.stdin.readable)) {
   ending = true;
   await Promise.all(everybody);
   console.log(JSON.stringify({ misfits: count }));

@@ -4,11 +4,11 @@
  */
 
 import { WebServer } from "../../mod.ts";
-import { lines } from "../process.ts";
+import { linesOf } from "../../tests/support/program.ts";
 import { Ledger } from "./ledger.ts";
 
 const ledger = new Ledger();
-// What the callbacks have made themselves, each load of them would keep for good.
+// Values that the callbacks create themselves are kept for ever by each load of them.
 Object.assign(globalThis, { ledger, download: new Uint8Array(1 << 20).fill(0x78) });
 
 const server = new WebServer({
@@ -18,7 +18,7 @@ const server = new WebServer({
   watch: true,
   maxMessageSize: 1 << 20,
   maxBodySize: 4 << 20,
-  // Short, so that what hangs is given up many times in ten minutes.
+  // Short, so that hanging clients are dropped many times in ten minutes.
   idleTimeout: 4,
   requestTimeout: 5,
   shutdownTimeout: 2,
@@ -36,5 +36,5 @@ const orders: Record<string, () => unknown> = {
 
 await server.start();
 console.log(server.address!.port);
-for await (const line of lines(Deno.stdin.readable)) console.log(JSON.stringify(await orders[line]!() ?? null));
+for await (const line of linesOf(Deno.stdin.readable)) console.log(JSON.stringify(await orders[line]!() ?? null));
 Deno.exit();

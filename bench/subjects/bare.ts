@@ -1,11 +1,18 @@
 /** The measure of the others: a handler of `Deno.serve` that does no more than the case asks for. */
 
-import { folder, HTML, HTML_HEADERS, IDLE_TIMEOUT, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { bytes, folder, HTML, HTML_HEADERS, IDLE_TIMEOUT, name, serveFile, subject } from "./subject.ts";
 
-// The handlers have two arguments, since fewer let the runtime cut corners.
+// The handlers have two arguments, since fewer let Deno cut corners.
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
 const template: Handler = (_request, _info) => new Response(HTML, { headers: HTML_HEADERS });
+
+const upload = (): Handler => async (request, _info) => new Response(String((await request.bytes()).length));
+
+function download(size: number): Handler {
+  const body = bytes(size);
+  return (_request, _info) => new Response(body, { headers: { "content-type": "application/octet-stream" } });
+}
 
 /** Upgrades, and attaches the handlers of messages. */
 function sockets(onmessage: (socket: WebSocket, data: string | ArrayBuffer) => void): Handler {
@@ -38,9 +45,11 @@ const handlers: Record<string, () => Handler | Promise<Handler>> = {
     const answer = { uri: pathname, level: searchParams.get("level"), agent: request.headers.get("user-agent") };
     return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json" } });
   },
-  upload: () => async (request, _info) => new Response(String((await request.bytes()).length)),
-  download: () => (_request, _info) =>
-    new Response(MEBIBYTE, { headers: { "content-type": "application/octet-stream" } }),
+  upload,
+  "upload 16 MiB": upload,
+  download: () => download(1 << 20),
+  "download 16 MiB": () => download(16 << 20),
+  "slow readers": () => download(1 << 18),
   file: () => (_request, _info) => serveFile(),
   echo: () => sockets((socket, data) => socket.send(data)),
   broadcast,

@@ -1,11 +1,18 @@
 /** Hono on `Deno.serve`. */
 
 import { type Context, Hono } from "npm:hono@4.13.19";
-import { folder, HTML, HTML_HEADERS, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { bytes, folder, HTML, HTML_HEADERS, name, serveFile, subject } from "./subject.ts";
 
 type Handler = (c: Context) => Response | Promise<Response>;
 
 const template: Handler = (c) => c.body(HTML, 200, HTML_HEADERS);
+
+const upload = (): Handler => async (c) => c.text(String((await c.req.arrayBuffer()).byteLength));
+
+function download(size: number): Handler {
+  const body = bytes(size);
+  return (c) => c.body(body, 200, { "content-type": "application/octet-stream" });
+}
 
 const handlers: Record<string, () => Handler | Promise<Handler>> = {
   template: () => template,
@@ -14,8 +21,11 @@ const handlers: Record<string, () => Handler | Promise<Handler>> = {
     const answer = { uri: c.req.path, level: c.req.query("level"), agent: c.req.header("user-agent") };
     return c.body(JSON.stringify(answer), 200, { "content-type": "application/json" });
   },
-  upload: () => async (c) => c.text(String((await c.req.arrayBuffer()).byteLength)),
-  download: () => (c) => c.body(MEBIBYTE, 200, { "content-type": "application/octet-stream" }),
+  upload,
+  "upload 16 MiB": upload,
+  download: () => download(1 << 20),
+  "download 16 MiB": () => download(16 << 20),
+  "slow readers": () => download(1 << 18),
   file: () => () => serveFile(),
 };
 

@@ -13,7 +13,6 @@ import { pipeline } from "node:stream/promises";
 const [name, folder, ws] = process.argv.slice(2);
 
 const HTML = "<b>TouchDesigner: </b>webserver1";
-const MEBIBYTE = new Uint8Array(1 << 20).fill(0x78);
 
 /** Answers with bytes or a text, with their length, as the others do. */
 function send(response, type, body, headers = {}) {
@@ -23,7 +22,7 @@ function send(response, type, body, headers = {}) {
 const template = (_request, response) =>
   send(response, "text/html; charset=utf-8", HTML, { "x-content-type-options": "nosniff" });
 
-/** A listener that is async: what a client cuts off is no reason to end. */
+/** An async listener, whose errors do not end the process: a client may break off. */
 const quietly = (listener) => (request, response) => void listener(request, response).catch(() => {});
 
 /** Answers with a file, and what a browser's cache asks for. */
@@ -39,6 +38,17 @@ async function file(_request, response) {
   await pipeline(createReadStream(path), response);
 }
 
+const upload = quietly(async (request, response) => {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  send(response, "text/plain; charset=utf-8", String(Buffer.concat(chunks).length));
+});
+
+function download(size) {
+  const bytes = new Uint8Array(size).fill(0x78);
+  return (_request, response) => send(response, "application/octet-stream", bytes);
+}
+
 const listeners = {
   template,
   https: template,
@@ -47,12 +57,11 @@ const listeners = {
     const answer = { uri: pathname, level: searchParams.get("level"), agent: request.headers["user-agent"] };
     send(response, "application/json", JSON.stringify(answer));
   },
-  upload: quietly(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    send(response, "text/plain; charset=utf-8", String(Buffer.concat(chunks).length));
-  }),
-  download: (_request, response) => send(response, "application/octet-stream", MEBIBYTE),
+  upload,
+  "upload 16 MiB": upload,
+  download: download(1 << 20),
+  "download 16 MiB": download(16 << 20),
+  "slow readers": download(1 << 18),
   file: quietly(file),
 };
 
@@ -69,6 +78,9 @@ const server = name === "https"
     listeners[name],
   )
   : http.createServer(listeners[name]);
+
+// The load keeps its connections from round to round.
+server.keepAliveTimeout = 0;
 
 if (messages[name]) {
   const { WebSocketServer } = await import(ws);

@@ -19,8 +19,10 @@ export const [name = "template", folder = "."] = Deno.args;
 /** The same bytes for all: what the template answers, with its headers. */
 export const HTML = "<b>TouchDesigner: </b>webserver1";
 export const HTML_HEADERS = { "content-type": "text/html; charset=utf-8", "x-content-type-options": "nosniff" };
-/** The download. */
-export const MEBIBYTE: Uint8Array<ArrayBuffer> = new Uint8Array(1 << 20).fill(0x78);
+/** The bytes of a download. */
+export function bytes(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(size).fill(0x78);
+}
 
 /** Answers with the file, by its name and what a browser's cache asks for. */
 export async function serveFile(): Promise<Response> {

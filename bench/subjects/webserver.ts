@@ -1,9 +1,29 @@
 /** This server, with callbacks as a user writes them. */
 
 import { type Callbacks, WebServer, type WebServerParameters } from "../../mod.ts";
-import { folder, IDLE_TIMEOUT, MEBIBYTE, name, serveFile, subject } from "./subject.ts";
+import { bytes, folder, IDLE_TIMEOUT, name, serveFile, subject } from "./subject.ts";
 
-/** The callbacks of each case; those of the template where there are none. */
+const upload = (): Callbacks => ({
+  onHTTPRequest(_webServer, request, response) {
+    response.statusCode = 200;
+    response.data = String(request.data.length);
+    return response;
+  },
+});
+
+function download(size: number): Callbacks {
+  const body = bytes(size);
+  return {
+    onHTTPRequest(_webServer, _request, response) {
+      response.statusCode = 200;
+      response["Content-Type"] = "application/octet-stream";
+      response.data = body;
+      return response;
+    },
+  };
+}
+
+/** The callbacks of each case; a case without any has those of the template. */
 const callbacks: Record<string, () => Callbacks | Promise<Callbacks>> = {
   json: () => ({
     onHTTPRequest(_webServer, request, response) {
@@ -14,21 +34,11 @@ const callbacks: Record<string, () => Callbacks | Promise<Callbacks>> = {
       return response;
     },
   }),
-  upload: () => ({
-    onHTTPRequest(_webServer, request, response) {
-      response.statusCode = 200;
-      response.data = String(request.data.length);
-      return response;
-    },
-  }),
-  download: () => ({
-    onHTTPRequest(_webServer, _request, response) {
-      response.statusCode = 200;
-      response["Content-Type"] = "application/octet-stream";
-      response.data = MEBIBYTE;
-      return response;
-    },
-  }),
+  upload,
+  "upload 16 MiB": upload,
+  download: () => download(1 << 20),
+  "download 16 MiB": () => download(16 << 20),
+  "slow readers": () => download(1 << 18),
   file: () => ({ onHTTPRequest: () => serveFile() }),
   broadcast: () => ({
     onWebSocketReceiveText(webServer, _client, data) {

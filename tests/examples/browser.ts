@@ -2,13 +2,14 @@
 
 import { assertEquals } from "@std/assert";
 import { chromium } from "npm:playwright-core@1.65.1";
+import { isFile, type Need, testWith } from "../programs.ts";
 import type { Browser, BrowserContextOptions, Page } from "npm:playwright-core@1.65.1";
 
 /** A phone, and a desktop. */
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
 
-/** A page that is looked at, and what went wrong in it. */
+/** A visited page, and what went wrong in it. */
 export interface Visit {
   readonly page: Page;
   /** Messages of the console that are errors, and uncaught exceptions. */
@@ -19,32 +20,22 @@ export interface Visit {
 
 /** A running Chromium. */
 export interface Chromium extends AsyncDisposable {
-  /** Opens a page in a profile of its own: no cookies, no cache of another. */
+  /** Opens a page in a new profile, without the cookies and the cache of others. */
   visit(url: string, options?: BrowserContextOptions): Promise<Visit>;
 }
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/snap/bin/chromium"];
 
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
 /** Debian's, or the one that the variable CHROMIUM names. */
 const executablePath = [Deno.env.get("CHROMIUM") ?? "", ...PATHS].find(isFile);
 
-/** Defines a test of a page; skipped, with the reason in its name, where there is no Chromium. */
+const CHROMIUM: Need = { name: "Chromium", isThere: executablePath !== undefined };
+
+/** Defines a test of a page. */
 export function pageTest(name: string, body: (chromium: Chromium) => Promise<void>): void {
-  Deno.test({
-    name: executablePath === undefined ? `${name} (skipped: no Chromium here)` : name,
-    ignore: executablePath === undefined,
-    async fn() {
-      await using browser = await launch();
-      await body(browser);
-    },
+  testWith([CHROMIUM], name, async () => {
+    await using browser = await launch();
+    await body(browser);
   });
 }
 

@@ -1,108 +1,76 @@
-/**
- * Many WebSockets in a process of their own: `clients.ts URL COUNT`. It takes commands and gives answers as lines of JSON.
- * A message is known as `text hello` or `binary 00ff`.
- *
- * - It says `{ open: { GROUP: clients } }` when all are open. The group is where a client has landed: the header
- *   `x-server` of the handshake's answer, or a first message `worker ID`.
- * - `{ client, text }` or `{ client, bytes }` sends by that client. Once every client has a message, it says `{ all: message }`.
- * - `{ load: [clients], every: milliseconds }` sends `NUMBER of CLIENT` by those clients, in text and binary by turns, until
- *   `{ halt: true }` ends it, which says `{ sent: [messages] }`.
- * - `{ report: true }` says `{ received: { GROUP: { MESSAGE: [least, most] } } }`: how many times a client of the group has it.
- */
+/** Many WebSockets, in a separate process. */
 
-import { WebSocket } from "npm:ws@8.23.0";
+import { deno } from "../support/deno.ts";
+import type { Program } from "../support/program.ts";
 
-const [url, count] = [Deno.args[0]!, Number(Deno.args[1])];
+/** How many times each message has come, at least and at most, over the clients of a group: see `clients_process.ts`. */
+export type Received = Record<string, Record<string, [least: number, most: number]>>;
 
-interface Client {
-  readonly socket: WebSocket;
-  group: string;
-  readonly received: Map<string, number>;
-}
+/** The clients, as long as their process runs. */
+export class Clients implements AsyncDisposable {
+  readonly #process: Program;
 
-/** How many clients have a message. */
-const reached = new Map<string, number>();
-
-function say(answer: unknown): void {
-  console.log(JSON.stringify(answer));
-}
-
-function receive(client: Client, message: string): void {
-  const times = (client.received.get(message) ?? 0) + 1;
-  client.received.set(message, times);
-  if (times > 1) return;
-  reached.set(message, (reached.get(message) ?? 0) + 1);
-  if (reached.get(message) === count) say({ all: message });
-}
-
-function open(): Promise<Client> {
-  const { promise, resolve, reject } = Promise.withResolvers<Client>();
-  const socket = new WebSocket(url, { perMessageDeflate: false });
-  const client: Client = { socket, group: "", received: new Map() };
-  socket.on("upgrade", ({ headers }) => {
-    client.group = String(headers["x-server"] ?? "");
-    if (client.group) resolve(client);
-  });
-  socket.on("message", (data, isBinary) => {
-    const text = data.toString();
-    if (client.group === "" && text.startsWith("worker ")) {
-      client.group = text;
-      resolve(client);
-    } else {
-      receive(client, isBinary ? `binary ${data.toString("hex")}` : `text ${text}`);
-    }
-  });
-  socket.on("error", reject);
-  socket.on("close", (code) => say({ closed: code }));
-  return promise;
-}
-
-/** A few at a time: the backlog of a listener is short. */
-const clients: Client[] = [];
-while (clients.length < count) {
-  clients.push(...await Promise.all(Array.from({ length: Math.min(50, count - clients.length) }, open)));
-}
-say({
-  open: Object.fromEntries(Map.groupBy(clients, ({ group }) => group).entries().map(([g, { length }]) => [g, length])),
-});
-
-function report(): Record<string, Record<string, [number, number]>> {
-  const groups: Record<string, Record<string, [number, number]>> = {};
-  for (const { group, received } of clients) {
-    const counts = groups[group] ??= {};
-    for (const message of reached.keys()) {
-      const times = received.get(message) ?? 0;
-      const [least, most] = counts[message] ?? [times, times];
-      counts[message] = [Math.min(least, times), Math.max(most, times)];
-    }
+  constructor(url: string, count: number) {
+    const file = "tests/examples/clients_process.ts";
+    this.#process = deno("run", ["--allow-net", "--ignore-env", file, url, `${count}`]);
   }
-  return groups;
-}
 
-let sent: string[] = [];
-let load: ReturnType<typeof setInterval> | undefined;
-let number = 0;
+  /** The lines that the process has printed. */
+  get lines(): readonly string[] {
+    return this.#process.lines;
+  }
 
-function sendLoad(client: number): void {
-  const text = `${++number} of ${client}`;
-  const bytes = new TextEncoder().encode(text);
-  clients[client]!.socket.send(number % 2 ? text : bytes);
-  sent.push(number % 2 ? `text ${text}` : `binary ${bytes.toHex()}`);
-}
+  /** Waits for a line of the process that matches. */
+  line(pattern: RegExp, from?: number): Promise<RegExpExecArray> {
+    return this.#process.line(pattern, from);
+  }
 
-const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
-let rest = "";
-for await (const text of lines) {
-  const commands = (rest + text).split("\n");
-  rest = commands.pop()!;
-  for (const command of commands.map((line) => JSON.parse(line))) {
-    if (command.report) say({ received: report() });
-    else if (command.load) load = setInterval(() => command.load.forEach(sendLoad), command.every);
-    else if (command.halt) {
-      clearInterval(load);
-      say({ sent });
-      sent = [];
-    } else clients[command.client]!.socket.send(command.text ?? new Uint8Array(command.bytes));
+  /** How many clients each group has, once all are open. */
+  async open(): Promise<Record<string, number>> {
+    return (await this.#answer("open")).open as Record<string, number>;
+  }
+
+  /** Lets one of the clients send. */
+  say(client: number, message: { text: string } | { bytes: number[] }): Promise<void> {
+    return this.#process.write(JSON.stringify({ client, ...message }));
+  }
+
+  /** Resolves once every client has a message. */
+  async all(message: string): Promise<void> {
+    await this.line(new RegExp(`^${RegExp.escape(JSON.stringify({ all: message }))}$`));
+  }
+
+  /** Lets each of these clients send once every `every` milliseconds. */
+  load(clients: number[], every: number): Promise<void> {
+    return this.#process.write(JSON.stringify({ load: clients, every }));
+  }
+
+  /** Ends the load, and returns the messages that were sent. */
+  async halt(): Promise<string[]> {
+    return (await this.#ask("halt", "sent")).sent as string[];
+  }
+
+  /** What has come so far. */
+  async report(): Promise<Received> {
+    return (await this.#ask("report", "received")).received as Received;
+  }
+
+  /** Ends the process, and with it all connections. */
+  stop(): Promise<void> {
+    return this.#process.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #ask(command: string, answer: string): Promise<Record<string, unknown>> {
+    const from = this.lines.length;
+    await this.#process.write(JSON.stringify({ [command]: true }));
+    return await this.#answer(answer, from);
+  }
+
+  async #answer(key: string, from?: number): Promise<Record<string, unknown>> {
+    return JSON.parse((await this.line(new RegExp(`^{"${key}":.*`), from))[0]);
   }
 }
-Deno.exit();

@@ -1,7 +1,8 @@
 /** The commands in the first lines of the examples, run as they are, but on another port. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Program } from "./program.ts";
+import { ROOT } from "../support/deno.ts";
+import { Program } from "../support/program.ts";
 
 const EXAMPLES = [
   "events.ts",
@@ -15,17 +16,14 @@ const EXAMPLES = [
   "static_site/main.ts",
 ];
 
-const root = new URL("../../", import.meta.url);
-
 for (const file of EXAMPLES) {
   Deno.test(`examples/${file} runs by its first line, at DENO_SERVE_ADDRESS, and answers /`, async () => {
-    const [firstLine] = (await Deno.readTextFile(new URL(`examples/${file}`, root))).split("\n");
+    const [firstLine] = (await Deno.readTextFile(new URL(`examples/${file}`, ROOT))).split("\n");
     const [, flags, path] = /^\/\/ deno run (.*) (\S+)$/.exec(firstLine!)!;
     // --frozen: neither lock file may need a change.
     await using program = new Program(Deno.execPath(), ["run", "--frozen", ...flags!.split(" "), path!], {
-      DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
-      PANEL_PASSWORD: "stage left",
-      TOUCHDESIGNER_PORT: "0",
+      cwd: ROOT,
+      env: { DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0", PANEL_PASSWORD: "stage left", TOUCHDESIGNER_PORT: "0" },
     });
     const [, url] = await program.line(/Open (http:\/\/127\.0\.0\.1:\d+\/)/);
     const authorization = `Basic ${btoa("operator:stage left")}`;

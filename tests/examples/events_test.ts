@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { listening, server } from "../../examples/events.ts";
 import { looksRight, pageTest } from "./browser.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 
 /** A client that listens, and its events one by one. */
 class Listener {

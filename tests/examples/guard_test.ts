@@ -4,9 +4,8 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { rawRequest } from "../helpers.ts";
 import { testWith } from "../programs.ts";
 import { looksRight, pageTest } from "./browser.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 import { Inbox } from "./inbox.ts";
-import { served } from "./program.ts";
 
 const FILE = "examples/guard.ts";
 const BASIC = { authorization: `Basic ${btoa("operator:stage left")}` };
@@ -153,7 +152,7 @@ pageTest("guard.ts shows its page on a phone and a desktop, light and dark", asy
 });
 
 pageTest("guard.ts prints nothing while pages come and go", async (chromium) => {
-  await using guard = await served(FILE, {});
+  await using guard = await example(FILE);
   for (let visits = 0; visits < 3; visits++) {
     const { page } = await chromium.visit(guard.url, LOGIN);
     await page.getByText("You are connected as").waitFor();

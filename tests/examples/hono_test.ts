@@ -1,7 +1,7 @@
 /** The Hono app of examples/hono.ts, behind the server's limits. */
 
 import { assertEquals } from "@std/assert";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 import { Inbox } from "./inbox.ts";
 
 const FILE = "examples/hono.ts";

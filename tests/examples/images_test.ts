@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/images/main.ts";
 import { answerTo, raw } from "../helpers.ts";
 import { DESKTOP, looksRight, pageTest, PHONE, until } from "./browser.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 import { Inbox } from "./inbox.ts";
 
 // Of one pixel each.

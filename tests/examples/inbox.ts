@@ -1,4 +1,4 @@
-/** What has come by a WebSocket, to be taken one after the other. */
+/** The messages of a WebSocket, to be read one after the other. */
 
 import { once } from "../helpers.ts";
 
@@ -24,7 +24,7 @@ export class Inbox implements AsyncDisposable {
    * Opens a WebSocket.
    *
    * @param url Of the server, or of the WebSocket
-   * @param headers Those of a client that is no browser
+   * @param headers Those of a client that is not a browser
    */
   static open(url: string, headers: Record<string, string> = {}): Promise<Inbox> {
     const socket = new WebSocket(url.replace("http", "ws"), { headers });

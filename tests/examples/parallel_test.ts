@@ -2,7 +2,11 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Inbox } from "./inbox.ts";
-import { Clients, deno, flagsOf, freePort, type Program } from "./program.ts";
+import { deno } from "../support/deno.ts";
+import { flagsOf } from "../support/example.ts";
+import { freePort } from "../support/free_port.ts";
+import type { Program } from "../support/program.ts";
+import { Clients } from "./clients.ts";
 
 const FILE = "examples/parallel.ts";
 const CLIENTS = 60;
@@ -12,7 +16,7 @@ async function serve(workers: number): Promise<{ port: number; program: Program 
   const port = freePort();
   const flags = (await flagsOf(FILE)).filter((flag) => !flag.startsWith("--port"));
   const args = [...flags, "--host=127.0.0.1", `--port=${port}`, FILE];
-  const program = deno("serve", args, { DENO_JOBS: String(workers) });
+  const program = deno("serve", args, { env: { DENO_JOBS: String(workers) } });
   await program.line(/listens on/);
   return { port, program };
 }

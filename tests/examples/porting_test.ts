@@ -6,7 +6,7 @@ import { WebServer } from "../../mod.ts";
 import { CALLBACK_NAMES } from "../../internal/operator/callback_names.ts";
 import { disconnect, once } from "../helpers.ts";
 import { StandIn } from "../touchdesigner/stand_in.ts";
-import { freePort } from "./program.ts";
+import { freePort } from "../support/free_port.ts";
 
 const root = new URL("../../", import.meta.url);
 

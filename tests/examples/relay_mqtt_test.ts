@@ -6,7 +6,11 @@ import mqtt from "npm:mqtt@5.16.0";
 import { Broker } from "../../examples/relay_mqtt/broker.ts";
 import { connect, deferred, disconnect, once, printed, raw } from "../helpers.ts";
 import { testWith } from "../programs.ts";
-import { Clients, freePort, Program, type Served, served } from "./program.ts";
+import { deno } from "../support/deno.ts";
+import { type Example, example } from "../support/example.ts";
+import { freePort } from "../support/free_port.ts";
+import { Program } from "../support/program.ts";
+import { Clients } from "./clients.ts";
 
 const FILE = "examples/relay_mqtt/main.ts";
 const CLIENTS = 500;
@@ -29,7 +33,7 @@ async function broker(port: number, settings = ["allow_anonymous true"]): Promis
 }
 
 /** Starts HAProxy in front of servers, which it names in the header `x-server` of each answer: `s0`, `s1`. */
-async function balancer(servers: Served[]): Promise<Program & { port: number }> {
+async function balancer(servers: Example[]): Promise<Program & { port: number }> {
   await using files = await folder();
   const port = freePort();
   await Deno.writeTextFile(
@@ -55,20 +59,20 @@ ${servers.map((server, index) => `  server s${index} 127.0.0.1:${server.port}`).
 }
 
 /** The example, connected to its broker. */
-async function relay(env: Record<string, string>, more: string[] = []): Promise<Served> {
-  const subject = await served(FILE, env, more);
+async function relay(env: Record<string, string>, more: string[] = []): Promise<Example> {
+  const subject = await example(FILE, { env, flags: more });
   await subject.program.line(/^Connected to the broker/);
   return subject;
 }
 
 type State = Record<"published" | "dropped" | "received" | "missed" | "repeated" | "waiting" | "unsent", number>;
 
-async function stateOf({ url }: Served): Promise<State> {
+async function stateOf({ url }: Example): Promise<State> {
   return await (await fetch(url)).json();
 }
 
 /** Resolves when a server has nothing left to send. */
-async function drained(server: Served): Promise<void> {
+async function drained(server: Example): Promise<void> {
   while ((await stateOf(server)).waiting > 0) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
@@ -373,16 +377,16 @@ testWith(
     await disconnect(sender);
     await disconnect(receiver);
 
-    await using stranger = await served(FILE, { ...env, MQTT_PASSWORD: "guess" }, trust);
+    await using stranger = await example(FILE, { env: { ...env, MQTT_PASSWORD: "guess" }, flags: trust });
     await stranger.program.line(/^Cannot reach the broker at localhost:\d+: Connection refused: Not authorized$/);
-    await using doubter = await served(FILE, env);
+    await using doubter = await example(FILE, { env });
     await doubter.program.line(/^Cannot reach the broker at localhost:\d+: .*(certificate|issuer|UnknownIssuer)/i);
     for (const { program } of [a, b, stranger, doubter]) assert(!program.lines.some((line) => line.includes("s3cret")));
   },
 );
 
 Deno.test("without a broker, the clients of one server still reach each other, and a stop does not wait for it", async () => {
-  await using subject = await served(FILE, { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` });
+  await using subject = await example(FILE, { env: { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` } });
   await subject.program.line(/^Cannot reach the broker at 127\.0\.0\.1:\d+: /);
   const [one, two, elsewhere] = [
     await connect(subject.url, "/room"),
@@ -398,7 +402,7 @@ Deno.test("without a broker, the clients of one server still reach each other, a
 });
 
 Deno.test("A room whose name would mean something to MQTT is refused", async () => {
-  await using subject = await served(FILE, { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` });
+  await using subject = await example(FILE, { env: { MQTT_URL: `mqtt://127.0.0.1:${freePort()}` } });
   const key =
     "Connection: Upgrade, close\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
   for (const path of ["/", "/+", "/%2B", "/%23", "/a/b", "/$SYS", "/a%00", "/a+", `/${"a".repeat(65)}`]) {
@@ -407,16 +411,9 @@ Deno.test("A room whose name would mean something to MQTT is refused", async () 
 });
 
 Deno.test("A topic that no broker takes is refused at the start, with the variable to change", async () => {
-  const args = [
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--lock=tests/deno.lock",
-    "--allow-env=MQTT_TOPIC",
-    "--ignore-env",
-    FILE,
-  ];
-  await using program = new Program(Deno.execPath(), args, { MQTT_TOPIC: "show/#" });
+  await using program = deno("run", ["--allow-env=MQTT_TOPIC", "--ignore-env", FILE], {
+    env: { MQTT_TOPIC: "show/#" },
+  });
   await program.line(/Cannot relay under the topic "show\/#": MQTT_TOPIC takes /);
   assertEquals((await program.status).code, 1);
 });

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/relay/main.ts";
 import { disconnect, printed, rawRequest } from "../helpers.ts";
 import { looksRight, pageTest, until } from "./browser.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 import { Inbox } from "./inbox.ts";
 
 async function relay() {

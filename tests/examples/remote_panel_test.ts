@@ -3,9 +3,9 @@ import { rawRequest } from "../helpers.ts";
 import { testWith } from "../programs.ts";
 import { StandIn } from "../touchdesigner/stand_in.ts";
 import { looksRight, pageTest, until } from "./browser.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 import { Inbox } from "./inbox.ts";
-import { deno } from "./program.ts";
+import { deno } from "../support/deno.ts";
 
 const PASSWORD = "stage left";
 const folder = await Deno.makeTempDir();
@@ -189,7 +189,7 @@ Deno.test("remote_panel runs with the permissions that its first line names", as
   const place = await Deno.makeTempDir();
   try {
     Deno.env.delete("PANEL_STATE");
-    await using program = await example("examples/remote_panel/main.ts", [], place);
+    await using program = await example("examples/remote_panel/main.ts", { folder: place });
     assertMatch(await cookieOf(program.url), /^remote_panel=/);
     await using one = await Inbox.open(`${program.url}panel`, BASIC);
     assertEquals(await one.json(), START);
@@ -215,7 +215,7 @@ await server.stop();
 Deno.exit();
 `,
   );
-  const running = deno("run", ["--config=deno.json", "--allow-all", starter], { PANEL_STATE: state });
+  const running = deno("run", ["--allow-all", starter], { env: { PANEL_STATE: state } });
   const [, url, link] = await running.line(/^listening (\S+)\/ (\S+)$/);
   return {
     url: url!,

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { rawRequest } from "../helpers.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 
 /** Status and JSON of an answer. */
 async function ask(url: string, init: RequestInit = {}): Promise<[number, unknown, Headers]> {

@@ -2,13 +2,13 @@
 
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { generate } from "npm:selfsigned@5.5.0";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 
 /** A folder for one test, in which the example keeps its files. */
 class Folder implements AsyncDisposable {
   constructor(readonly path: string) {}
 
-  start = () => example("examples/secure.ts", [], this.path);
+  start = () => example("examples/secure.ts", { folder: this.path });
   read = (name: string) => Deno.readTextFile(`${this.path}/${name}`);
   write = (name: string, text: string) => Deno.writeTextFile(`${this.path}/${name}`, text);
 

@@ -5,8 +5,10 @@ import { type Callbacks, WebServer } from "@webserver-dat/server";
 import { connect, disconnect } from "../helpers.ts";
 import { pages, smallPage } from "../../examples/pages/pages.ts";
 import { looksRight, overflows, pageTest, until } from "./browser.ts";
-import { example } from "./example.ts";
-import { deno, flagsOf, freePort, type Program } from "./program.ts";
+import { example, flagsOf } from "../support/example.ts";
+import { deno } from "../support/deno.ts";
+import { freePort } from "../support/free_port.ts";
+import type { Program } from "../support/program.ts";
 
 pageTest("examples/static_site shows its pages on a phone and a desktop, light and dark", async (chromium) => {
   await using site = await example("examples/static_site/main.ts");
@@ -16,7 +18,7 @@ pageTest("examples/static_site shows its pages on a phone and a desktop, light a
 pageTest("examples/secure.ts shows its page on a phone and a desktop, light and dark", async (chromium) => {
   const folder = await Deno.makeTempDir();
   try {
-    await using secure = await example("examples/secure.ts", [], folder);
+    await using secure = await example("examples/secure.ts", { folder });
     await looksRight(chromium, secure.url, "h1", { ignoreHTTPSErrors: true });
   } finally {
     await Deno.remove(folder, { recursive: true });

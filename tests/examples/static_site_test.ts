@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/static_site/main.ts";
 import { raw, rawRequest } from "../helpers.ts";
-import { example } from "./example.ts";
+import { example } from "../support/example.ts";
 
 const FILE = "examples/static_site/main.ts";
 const site = new URL("../../examples/static_site/site/", import.meta.url);

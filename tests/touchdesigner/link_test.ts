@@ -1,20 +1,19 @@
-/** The link: who may connect, what is sent when, and what becomes of it when one side goes away. */
+/** The link: which clients may connect, when values and operations are sent, and what happens when one side goes away. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { TouchDesigner } from "../../touchdesigner.ts";
 import { WebServer } from "../../mod.ts";
 import { connect, disconnect, once, rawRequest } from "../helpers.ts";
 import { testWith } from "../programs.ts";
-import { RawWebSocket } from "../raw_websocket.ts";
+import { RawWebSocket } from "../support/raw_websocket.ts";
 import { linkAlone, linked, StandIn, WORLD } from "./stand_in.ts";
+import { UPGRADE } from "../support/handshake.ts";
 
 const test = (name: string, body: () => Promise<void>) => testWith(["python3"], name, body);
 
-const HANDSHAKE = ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="];
-
 /** The status of the answer to a handshake. */
 async function handshake(port: number, uri: string, headers: string[] = [`Host: 127.0.0.1:${port}`]): Promise<number> {
-  const answer = await rawRequest(port, `GET ${uri}`, [...headers, ...HANDSHAKE, "Connection: Upgrade"]);
+  const answer = await rawRequest(port, `GET ${uri}`, [...headers, ...UPGRADE]);
   return Number(answer.split(" ")[1]);
 }
 
@@ -46,12 +45,12 @@ Deno.test("the link refuses a name that is not its own, which a web page can hav
   assertMatch(await rawRequest(port, "GET /setup.py", [`Host: localhost:${port}`]), /^HTTP\/1\.1 200 /);
 });
 
-Deno.test("the link has no WebSocket but at /", async () => {
+Deno.test("the link has a WebSocket only at /", async () => {
   await using link = await linkAlone();
   assertEquals(await handshake(link.link.address!.port, "/td"), 404);
 });
 
-test("the link takes TouchDesigner by its token, and refuses wrong ones with 403", async () => {
+test("the link accepts TouchDesigner with the right token, and refuses others with 403", async () => {
   const token = "a-token-of-24-characters";
   await using subject = await linked({ token });
   const { port } = subject.link.address!;
@@ -81,7 +80,7 @@ Deno.test("the link refuses options that it does not have, and values out of ran
   }
 });
 
-test("a client that does not say that it is TouchDesigner takes nobody's place", async () => {
+test("a client that does not identify itself as TouchDesigner replaces nobody", async () => {
   await using subject = await linked();
   const stranger = await connect(subject.url);
   stranger.send("who is there?");
@@ -94,7 +93,7 @@ test("a client that does not say that it is TouchDesigner takes nobody's place",
   await disconnect(stranger);
 });
 
-test("a second TouchDesigner takes the place of the first, which is reported and does not come back", async () => {
+test("a second TouchDesigner replaces the first, which is reported and does not come back", async () => {
   const connects: string[] = [];
   const second = Promise.withResolvers<void>();
   await using subject = await linked({
@@ -122,7 +121,7 @@ test("a second TouchDesigner takes the place of the first, which is reported and
   second.resolve();
 });
 
-test("no broadcast to phones reaches TouchDesigner, and it is not among their connections", async () => {
+test("broadcasts to phones do not reach TouchDesigner, and it is not in the list of their connections", async () => {
   await using subject = await linked();
   await using server = new WebServer({ port: 0, localaddress: "127.0.0.1" });
   await server.start();
@@ -146,7 +145,7 @@ test("a TouchDesigner with another version of the callbacks is served, with a wa
 
 // What is sent when
 
-test("what a callback sets goes out in one message, of each thing the last value", async () => {
+test("all that a callback sets goes out in one message, with the last value of each thing", async () => {
   await using subject = await linked();
   const { op, td } = subject;
   await op("lights").par.Value.eval();
@@ -164,7 +163,7 @@ test("what a callback sets goes out in one message, of each thing the last value
   ]);
 });
 
-test("operations keep their order among themselves and to the values around them", async () => {
+test("operations keep their order, among themselves and relative to values", async () => {
   await using subject = await linked();
   const { op, td } = subject;
   await td.do(
@@ -221,7 +220,7 @@ test("an operation that fails and is not awaited is a warning with the line of t
   );
 });
 
-test("an operation that fails and is awaited throws at the user's line, and is no warning", async () => {
+test("an operation that fails and is awaited throws at the user's line, without a warning", async () => {
   await using subject = await linked();
   const { op, warnings } = subject;
   const error = await assertRejects(() => op("lights").par.Missing.pulse(), Error);
@@ -394,7 +393,7 @@ test("all values are sent again after TouchDesigner is started again, operations
   assertEquals(await other.get("[lights.par.Value.val, lights.par.Flash.pulses]"), [7, 0]);
 });
 
-test("cells that an operation has moved or cleared are not set again", async () => {
+test("cells that an operation has moved or cleared are not set again after a reconnect", async () => {
   await using subject = await linked();
   const { op, td } = subject;
   op("log").text = "a\nb\n";
@@ -435,7 +434,7 @@ test("after a connection is lost in a burst of 10,000 changes, both sides end up
   assertEquals(await td.get("rows.cellTexts"), grid);
 });
 
-test("what waits for an answer when the connection is lost rejects", async () => {
+test("an operation that waits for its answer when the connection is lost rejects", async () => {
   await using subject = await linked();
   const { op, td } = subject;
   await td.do("project1.op('deno_websocket').connection.transport.pause_reading()");
@@ -498,14 +497,14 @@ test("a DAT whose Active is turned off by hand stays off", async () => {
   assertEquals(subject.link.connected, false);
 });
 
-test("TouchDesigner answers pings, so that it is not taken for dead", async () => {
+test("TouchDesigner answers pings, so it is not dropped as dead", async () => {
   await using subject = await linked({ idleTimeout: 4 });
   await subject.td.until("project1.op('deno_websocket').received['ping'] >= 2");
   assertEquals(await subject.op("lights").par.Value.eval(), 0);
   assertEquals(subject.link.connected, true);
 });
 
-test("a TouchDesigner that stops reading is dropped, costs little meanwhile, and has everything when it is back", async () => {
+test("a TouchDesigner that stops reading is dropped, costs little until then, and has everything when it is back", async () => {
   const gone = Promise.withResolvers<void>();
   await using subject = await linked({ idleTimeout: 4, onDisconnect: () => gone.resolve() });
   const { op, td } = subject;
@@ -542,7 +541,7 @@ test("rows() of a large table is refused with its size, and its text is read", a
   assertEquals(await op("log").text, text);
 });
 
-test("an answer that is too long is an error, and the link goes on", async () => {
+test("an answer that is too long is an error, and the link stays connected", async () => {
   await using subject = await linked({ maxMessageSize: 100_000 });
   const { op, td } = subject;
   await td.do("page.text = 'x' * 99000; out.picture = b'x' * 100000");
@@ -574,7 +573,7 @@ Deno.test("a change that is too long is refused where it is made", async () => {
   );
 });
 
-Deno.test("values beyond 16 MiB are not kept, which is a warning", async () => {
+Deno.test("values above 16 MiB are not kept, and a warning says so", async () => {
   await using subject = await linkAlone();
   const { op, warnings } = subject;
   const value = "x".repeat(64 * 1024);
@@ -585,7 +584,7 @@ Deno.test("values beyond 16 MiB are not kept, which is a warning", async () => {
   assertMatch(warnings[0]!, /^op\("lights"\)\.store\("k25\d"\) is not kept, since 16777216 bytes of values are/);
 });
 
-test("messages of TouchDesigner beyond maxMessageSize are refused there", async () => {
+test("messages of TouchDesigner above maxMessageSize are refused there", async () => {
   await using subject = await linked({ maxMessageSize: 100_000 });
   await subject.td.do(`
 errors = []
@@ -639,7 +638,7 @@ Deno.test("a new TouchDesigner() at the same address takes over what is connecte
   await two.close();
 });
 
-Deno.test("a port that is taken is a warning, and the link listens when it is free", async () => {
+Deno.test("a taken port is a warning, and the link listens when the port is free", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   const warned = Promise.withResolvers<string>();

@@ -1,10 +1,10 @@
 /** A link, and a stand-in for TouchDesigner that is connected to it over a real socket. */
 
 import { existsSync } from "node:fs";
-import { Program } from "../examples/program.ts";
+import { Program } from "../support/program.ts";
 import { TouchDesigner, type TouchDesignerOptions } from "../../touchdesigner.ts";
 
-/** Debian's Python, if it is there: one that a version manager puts in front takes a second to start. */
+/** Debian's Python, if it is installed: the one of a version manager takes a second to start. */
 const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 /** How many times as fast delays go in the stand-in. */
 const SPEED = "20";
@@ -144,14 +144,14 @@ export async function linked(options: TouchDesignerOptions = {}, world = WORLD):
     await td.do(world);
     await td.connect(alone.url);
     await connected.promise;
-    // It has taken the welcome, which is a message too.
+    // It has received the welcome, which is a message too.
     await td.until("project1.op('deno_websocket').fetch('deno_limit', search=False) is not None");
     return {
       ...alone,
       td,
       async [Symbol.asyncDispose]() {
         try {
-          // What a callback in TouchDesigner raises is a fault of the link, whatever it was sent.
+          // An exception in TouchDesigner's callbacks is a fault of the link, whatever was sent.
           const failures = await td.get("failures");
           if (failures.length > 0) throw new Error(failures.join("\n"));
         } finally {

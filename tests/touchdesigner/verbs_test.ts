@@ -222,7 +222,7 @@ messages.text = '''def onMessage(name, value):
   assertEquals(await link.send("picture", new Uint8Array([1, 2, 3])), ["picture", 3]);
 });
 
-test("onMessage gets what TouchDesigner sends by itself: values and bytes", async () => {
+test("onMessage gets the values and bytes that TouchDesigner sends by itself", async () => {
   const messages: unknown[] = [];
   const all = Promise.withResolvers<void>();
   await using subject = await linked({
@@ -256,7 +256,7 @@ test("an onMessage that throws or rejects is a warning", async () => {
   assertMatch(await subject.warned(), /^onMessage failed: Error: a later mistake/);
 });
 
-test("what JSON does not have is refused where it is set, and nothing is sent", async () => {
+test("a value that JSON cannot hold is refused at the line that sets it, and nothing is sent", async () => {
   await using subject = await linked();
   const { op, link } = subject;
   const circle: unknown[] = [];
@@ -271,7 +271,7 @@ test("what JSON does not have is refused where it is set, and nothing is sent", 
   assertEquals(await subject.td.get("lights.par.Value.history"), 0);
 });
 
-test("paths, parameters and places that cannot be are refused where they are used", async () => {
+test("invalid paths, parameters and cell positions are refused at the line that uses them", async () => {
   await using subject = await linked();
   const { op } = subject;
   for (

@@ -1,19 +1,7 @@
-/** A WebSocket client that sends what it is told, byte by byte, and reads only when it is told. */
+/** A WebSocket client that sends exactly the bytes that a test wants, and reads only when asked. */
 
-/** The headers of a right handshake. */
-export const HANDSHAKE = [
-  "Host: localhost",
-  "Upgrade: websocket",
-  "Connection: keep-alive, Upgrade",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-];
-
-/** The handshake with the header of this name replaced, or left out. */
-export function handshake(name: string, value?: string): string[] {
-  const others = HANDSHAKE.filter((line) => !line.startsWith(`${name}:`));
-  return value === undefined ? others : [...others, `${name}: ${value}`];
-}
+import { CLOSE, closePayload, frame as frameBytes, type FrameOptions } from "./frame.ts";
+import { HANDSHAKE, handshakeRequest } from "./handshake.ts";
 
 /** A frame (RFC 6455, section 5.2). */
 export interface Frame {
@@ -21,27 +9,30 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-export const CONTINUATION = 0;
-export const TEXT = 1;
-export const BINARY = 2;
-export const CLOSE = 8;
-export const PING = 9;
-export const PONG = 10;
-
 /** A connection whose handshake has been sent. */
-export class RawWebSocket implements Disposable {
-  readonly connection: Deno.TcpConn;
+export class RawWebSocket<Connection extends Deno.Conn = Deno.TcpConn> implements Disposable {
+  readonly connection: Connection;
   #buffer = new Uint8Array(0);
 
-  private constructor(connection: Deno.TcpConn) {
+  private constructor(connection: Connection) {
     this.connection = connection;
+  }
+
+  /** Sends a handshake over a connection; the answer is not read. */
+  static async over<Connection extends Deno.Conn>(
+    connection: Connection,
+    headers = HANDSHAKE,
+    target = "/",
+    method = "GET",
+  ): Promise<RawWebSocket<Connection>> {
+    const raw = new RawWebSocket(connection);
+    await raw.write(handshakeRequest(target, headers, method));
+    return raw;
   }
 
   /** Sends a handshake; the answer is not read. */
   static async open(port: number, headers = HANDSHAKE, target = "/", method = "GET"): Promise<RawWebSocket> {
-    const raw = new RawWebSocket(await Deno.connect({ port, hostname: "127.0.0.1" }));
-    await raw.write([`${method} ${target} HTTP/1.1`, ...headers, "", ""].join("\r\n"));
-    return raw;
+    return await RawWebSocket.over(await Deno.connect({ port, hostname: "127.0.0.1" }), headers, target, method);
   }
 
   /** Sends a handshake, and reads the answer. */
@@ -53,7 +44,7 @@ export class RawWebSocket implements Disposable {
 
   /** The server's name for this client. */
   get client(): string {
-    const { hostname, port } = this.connection.localAddr;
+    const { hostname, port } = this.connection.localAddr as Deno.NetAddr;
     return `${hostname}:${port}`;
   }
 
@@ -62,30 +53,17 @@ export class RawWebSocket implements Disposable {
     for (let sent = 0; sent < bytes.length;) sent += await this.connection.write(bytes.subarray(sent));
   }
 
-  /** Sends a frame, masked unless told otherwise. */
-  send(opcode: number, payload: string | Uint8Array = "", { fin = true, masked = true } = {}): Promise<void> {
-    const data = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-    const long = data.length > 65535 ? 8 : data.length > 125 ? 2 : 0;
-    const head = new DataView(new ArrayBuffer(2 + long + (masked ? 4 : 0)));
-    head.setUint8(0, (fin ? 0x80 : 0) | opcode);
-    head.setUint8(1, (masked ? 0x80 : 0) | (long === 8 ? 127 : long === 2 ? 126 : data.length));
-    if (long === 2) head.setUint16(2, data.length);
-    if (long === 8) head.setBigUint64(2, BigInt(data.length));
-    const mask = [7, 77, 177, 27];
-    if (masked) mask.forEach((byte, index) => head.setUint8(2 + long + index, byte));
-    const frame = new Uint8Array(head.byteLength + data.length);
-    frame.set(new Uint8Array(head.buffer));
-    frame.set(masked ? data.map((byte, index) => byte ^ mask[index & 3]!) : data, head.byteLength);
-    return this.write(frame);
+  /** Sends a frame. */
+  send(opcode: number, payload: string | Uint8Array = "", options: FrameOptions = {}): Promise<void> {
+    return this.write(frameBytes(opcode, payload, options));
   }
 
   /** Sends a close. */
   close(code?: number, reason = ""): Promise<void> {
-    const text = new TextEncoder().encode(reason);
-    return this.send(CLOSE, code === undefined ? "" : new Uint8Array([code >> 8, code & 255, ...text]));
+    return this.send(CLOSE, code === undefined ? "" : closePayload(code, reason));
   }
 
-  /** The head of the answer to the handshake, as far as it comes. */
+  /** The head of the answer to the handshake; if the connection ends before it is whole, what there is of it. */
   async head(): Promise<string> {
     for (;;) {
       const text = new TextDecoder("latin1").decode(this.#buffer);
@@ -130,7 +108,7 @@ export class RawWebSocket implements Disposable {
     }
   }
 
-  /** Code and reason of the server's close, which may come behind other frames; undefined where the connection just ends. */
+  /** Code and reason of the server's close, which may follow other frames; undefined if the connection just ends. */
   async closed(): Promise<{ code: number; reason: string } | undefined> {
     for (let frame = await this.frame(); frame !== undefined; frame = await this.frame()) {
       if (frame.opcode !== CLOSE) continue;
@@ -159,19 +137,4 @@ export class RawWebSocket implements Disposable {
     this.#buffer = all;
     return true;
   }
-}
-
-/** Sends a handshake and drops the connection with a reset, at once or after some bytes more, in a process that can. */
-export async function reset(port: number, after = "", count = 1): Promise<void> {
-  const head = ["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\r\n");
-  const script = `import socket,struct,sys
-for _ in range(${count}):
-  s=socket.create_connection(("127.0.0.1",${port}))
-  s.sendall(${JSON.stringify(head + after)}.encode("latin1"))
-  ${after === "" ? "pass" : "s.recv(4096)"}
-  s.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,struct.pack("ii",1,0))
-  s.close()
-`;
-  const { success } = await new Deno.Command("python3", { args: ["-c", script] }).output();
-  if (!success) throw new Error("python3 could not send the reset");
 }
