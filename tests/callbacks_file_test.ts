@@ -521,14 +521,17 @@ Deno.test("the file for an editor behaves as the template, and has all of its ca
 Deno.test("the file for an editor passes `deno check` by the command in it, also with what it comments out", async () => {
   await using folder = new Folder();
   const text = await Deno.readTextFile(await new WebServer().exposeCallbacks(folder.path));
-  const [settings, name] = /^.* by: deno check --config "([^"]+)" (\S+)$/m.exec(text)!.slice(1) as [string, string];
+  const [settings, name] = /^.* file: deno check --config "([^"]+)" (\S+)$/m.exec(text)!.slice(1) as [string, string];
   const check = async (...names: string[]) => {
     const args = ["check", "--quiet", "--no-lock", "--config", settings, ...names];
     const env = { NO_COLOR: "1" };
     const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, env, cwd: folder.path }).output();
     return { code, errors: new TextDecoder().decode(stderr) };
   };
-  const [active, commented] = text.split("// Two more, which the operator does not have:\n//\n") as [string, string];
+  const [active, commented] = text.split("// Two more callbacks, which the operator does not have:\n//\n") as [
+    string,
+    string,
+  ];
   await folder.write("all.ts", active + commented.replaceAll(/^\/\/ ?/gm, ""));
   assertEquals(await check(name, "all.ts"), { code: 0, errors: "" });
 
