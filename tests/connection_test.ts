@@ -139,7 +139,7 @@ Deno.test("maxMessageSize counts a message in fragments as one", async () => {
   await raw.send(CONTINUATION, "789012");
   assertEquals((await raw.closed())?.code, 1009);
   await subject.closed;
-  assertEquals(subject.log, ["open", [1009, "Messages are of 10 bytes at most"]]);
+  assertEquals(subject.log, ["open", [1009, "Messages are limited to 10 bytes"]]);
 });
 
 Deno.test("maxBufferedAmount: messages that come faster than an async callback handles them close with 1008", async () => {
@@ -157,7 +157,7 @@ Deno.test("maxBufferedAmount: messages that come faster than an async callback h
   await raw.closed();
   raw[Symbol.dispose]();
   gate.resolve();
-  assertEquals(await subject.closed, [1008, "Messages come faster than they are handled"]);
+  assertEquals(await subject.closed, [1008, "Messages arrive faster than they are handled"]);
   // The one that was being handled, and what then fitted.
   assertEquals(handled, 1 + 4);
 });
@@ -187,7 +187,7 @@ Deno.test("a stop gives up callbacks that never settle, and reports each close a
   for (let sent = 0; sent < 5; sent++) socket.send("hang");
   await busy.promise;
   await subject.server.stop();
-  assertEquals(subject.log, ["open", [1001, "The server stops"]]);
+  assertEquals(subject.log, ["open", [1001, "The server is stopping"]]);
   assertEquals(subject.errors.length, 1);
 });
 
@@ -245,7 +245,7 @@ Deno.test("a peer that stops reading: sends are refused beyond maxBufferedAmount
   const [, ...rows] = subject.server.rows();
   const buffered = Number(rows.find(([name]) => name === client)![3]);
   assert(taken > 0 && Math.abs(buffered - maxBufferedAmount) <= message.length, `${buffered}`);
-  assertEquals(await subject.closed, [1006, "The client took nothing of what waited for it"]);
+  assertEquals(await subject.closed, [1006, "The client stopped reading"]);
   assertEquals(subject.server.webSocketSendBinary(client, message), false);
   assertEquals(subject.server.webSocketConnections.length, 1);
   using third = await RawWebSocket.open(subject.port);

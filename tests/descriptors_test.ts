@@ -79,7 +79,7 @@ testWith(
     assertEquals((await stdout.read()).value, "stopped\n");
     await stdout.cancel();
     assertEquals((await process.status).code, 0);
-    assertStringIncludes(await stderr, "The listener ended, and is opened again");
+    assertStringIncludes(await stderr, "The listener stopped unexpectedly; reopening it");
     client.close();
     await Deno.remove(program);
   },

@@ -59,7 +59,7 @@ Deno.test("one message of maxMessageSize may wait while another is handled; more
   });
   assertStringIncludes(
     String(lines[0]),
-    'its messages come faster than they are handled: see parameter "maxBufferedAmount"',
+    'its messages arrive faster than they are handled: see parameter "maxBufferedAmount"',
   );
   // What waited before the close is handled.
   assertEquals([lines.length, handled], [1, 2]);

@@ -134,7 +134,7 @@ Deno.test("messages of a client that wait for an async callback are charged what
   });
   assertStringIncludes(
     String(lines),
-    'its messages come faster than they are handled: see parameter "maxBufferedAmount"',
+    'its messages arrive faster than they are handled: see parameter "maxBufferedAmount"',
   );
 });
 

@@ -85,7 +85,7 @@ if (Deno.build.os === "linux") {
     const closed = once(socket, "close");
     await terminal.tell("hangup");
     const { code, reason } = await closed;
-    assertEquals([code, reason], [1001, "The server stops"]);
+    assertEquals([code, reason], [1001, "The server is stopping"]);
     assertEquals(await terminal.ended(), "code 0\n");
   });
 

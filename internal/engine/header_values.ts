@@ -46,14 +46,14 @@ export function numberIn(value: string): number {
   return Number.isSafeInteger(number) ? number : NaN;
 }
 
-/** What no header value may have: control characters, which end the process of Deno. */
+/** Control characters, which no header value may have: they crash Deno. */
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const UNSENDABLE = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /**
  * Checks the value of a header, as `Headers` holds it.
  *
- * @throws {TypeError} If they cannot be sent
+ * @throws {TypeError} If it cannot be sent
  */
 export function checkValue(name: string, value: string): string {
   if (UNSENDABLE.test(value)) {

@@ -11,31 +11,31 @@ export interface ListenAddress extends Address {
 /** An open listener. */
 export interface Listener {
   readonly address: ListenAddress;
-  /** Closes it and every connection it has, answers under way included. */
+  /** Closes it and all of its connections, including those with answers under way. */
   close(): Promise<void>;
 }
 
-/** What a listener is made of. */
+/** The options of a listener. */
 export interface ListenOptions {
   readonly localaddress: string;
   readonly port: number;
   /** For TLS. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
   handler(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response>;
-  /** Answers where the handler could not. */
+  /** Makes the answer if the handler fails. */
   onError(error: unknown): Response;
-  /** Hears that the listener has ended by itself, and is opened again. */
+  /** Called when the listener has stopped unexpectedly and is being reopened. */
   onEnd(error: Error): void;
 }
 
-/** `localhost` leads to a wildcard address, and can be clicked. */
+/** An address with its URL. For a wildcard address the URL has `localhost`, which can be clicked. */
 export function listenAddress(hostname: string, port: number, scheme = "http"): ListenAddress {
   const host = isWildcard(hostname) ? `localhost:${port}` : formatAddress(hostname, port);
   return { hostname, port, url: `${scheme}://${host}/` };
 }
 
 /**
- * What to listen on for a `localaddress`, in the order to try. On Windows the runtime's `::` takes no IPv4 clients, and
+ * The addresses to try for a `localaddress`, in order. On Windows, `Deno.serve` on `::` accepts no IPv4 clients, and
  * elsewhere a machine may have no IPv6.
  */
 function hostnames(localaddress: string): string[] {
@@ -47,13 +47,13 @@ function hostnames(localaddress: string): string[] {
 const RETRY = 50;
 const MAX_RETRY = 1_000;
 
-/** A listener of the runtime. */
+/** One `Deno.serve`. */
 interface Accepting {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
   readonly abort: AbortController;
 }
 
-/** What the runtime gives, with its own errors. */
+/** Calls `Deno.serve`, and leaves its errors as they are. */
 function accept(options: ListenOptions, hostname: string, port: number): Accepting {
   const abort = new AbortController();
   const { certificate, handler, onError } = options;
@@ -80,8 +80,8 @@ function acceptFirst(options: ListenOptions): Accepting {
 }
 
 /**
- * Listens, until it is closed: when the runtime can accept no more, for want of file descriptors, it listens again as soon as it can,
- * and the connections that it has go on.
+ * Listens until it is closed. If `Deno.serve` can accept no more connections, for lack of file descriptors, it listens again as soon as
+ * it can, and existing connections stay open.
  *
  * @throws {Deno.errors.AddrInUse | Deno.errors.AddrNotAvailable | Deno.errors.PermissionDenied | Deno.errors.NotCapable | Error}
  * With one sentence that says which parameter to change
@@ -94,7 +94,7 @@ export function listen(options: ListenOptions): Listener {
     all.push(accepting);
     accepting.server.finished.catch((error) => {
       if (closed) return;
-      options.onEnd(new Error(`The listener ended, and is opened again: ${error.message}`));
+      options.onEnd(new Error(`The listener stopped unexpectedly; reopening it: ${error.message}`));
       again(RETRY);
     });
   };
@@ -141,7 +141,7 @@ function explained(error: unknown, hostname: string, port: number): unknown {
   }
   const detail = error instanceof Error ? error.message : String(error);
   return new Deno.errors.AddrNotAvailable(
-    `Cannot listen on ${where}: "${hostname}" is no address of this machine (${detail}). Set parameter "localaddress" to ` +
-      `one, or to "" for all interfaces`,
+    `Cannot listen on ${where}: "${hostname}" is not an address of this machine (${detail}). Set parameter "localaddress" ` +
+      `to one that is, or to "" for all interfaces`,
   );
 }

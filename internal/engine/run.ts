@@ -15,11 +15,11 @@ import { Requests } from "./requests.ts";
 import { type Slots, WebSockets } from "./sockets.ts";
 import { within } from "./within.ts";
 
-/** What the runs of one server share. */
+/** Everything that the runs of one server share. */
 export interface Engine {
   readonly hooks: Hooks;
   readonly settings: Settings;
-  /** Of bodies, and of what hooks do. */
+  /** For request bodies and for hooks. */
   readonly deadlines: Deadlines;
   readonly slots: Slots;
 }
@@ -33,7 +33,7 @@ export class Run {
   #ended = false;
   #context: Context;
 
-  /** @param listening Where it listens, as far as that is known */
+  /** @param listening Where it listens, if that is known */
   constructor(engine: Engine, listening: Address | undefined) {
     this.#engine = engine;
     this.#requests = new Requests(engine);
@@ -47,7 +47,7 @@ export class Run {
     this.configure();
   }
 
-  /** Works out again what is derived from the limits. */
+  /** Recomputes what is derived from the limits. */
   configure(): void {
     const { trustedProxies } = this.#engine.settings.limits;
     const proxies = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
@@ -56,7 +56,7 @@ export class Run {
 
   /** Answers a request. */
   fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
-    if (this.#ended) return refusalOf(request, 503, "The server stops", { connection: "close" });
+    if (this.#ended) return refusalOf(request, 503, "The server is stopping", { connection: "close" });
     const exchange = new Exchange(request, info, this.#context);
     const upgrade = headerOf(request, "upgrade");
     if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(exchange);
@@ -76,23 +76,23 @@ export class Run {
   }
 
   /**
-   * Takes no more requests, and ends what is under way: WebSockets by a close, event streams by their end, other answers in the time that
-   * they need.
+   * Accepts no more requests, and ends those under way: WebSockets are closed, event streams end, and other answers get the time that they
+   * need.
    *
-   * @param milliseconds To wait for that; what has not ended then is dropped
+   * @param milliseconds How long to wait for that; everything that has not ended by then is dropped
    */
   async end(milliseconds: number): Promise<void> {
     this.#ended = true;
-    this.#stopped.abort(new DOMException("The server stops", "AbortError"));
+    this.#stopped.abort(new DOMException("The server is stopping", "AbortError"));
     this.#requests.sendings.end();
-    const closed = this.sockets.close(1001, "The server stops");
-    // A callback that loads a built-in module is interrupted by what awaits something: its answer has yet to be counted.
+    const closed = this.sockets.close(1001, "The server is stopping");
+    // While a callback loads a built-in module, code that awaits something may run, such as this: that callback's answer is not counted yet.
     await turns();
     await within(milliseconds, Promise.all([closed, this.#requests.idle()]));
     this.#engine.deadlines.giveUpAll();
     this.#requests.abandon();
     this.sockets.abandon();
-    // An answer that is just given reaches the socket one turn of the event loop later, and what is left of a refused body is let go then.
+    // An answer that was just given reaches the socket one turn of the event loop later; the rest of a refused body is released then too.
     await turns(3);
   }
 }
