@@ -217,7 +217,7 @@ Deno.test("a file that cannot be callbacks is refused in one sentence, with file
 
   await t.step('TypeScript in a file of any name, with language "input"', async () => {
     const error = await refusal(await folder.write("n.dat", "export const a: number = 1;"), "input");
-    assertMatch(error.message, /n\.dat:1:.*"language" set to "node"/);
+    assertMatch(error.message, /n\.dat:1:.*"language" to "node"/);
   });
 
   await t.step("a syntax error in a data: URL", async () => {
@@ -232,7 +232,7 @@ Deno.test("callbacks that do not finish to load are given up, so that the server
   await assertRejects(
     () => loadCallbacks(`data:text/javascript,${encodeURIComponent(waiting)}`, "node", 0.05),
     Error,
-    "it has not loaded within 0.05 s",
+    "it did not load within 0.05 s",
   );
   gate.resolve();
 });

@@ -409,7 +409,7 @@ for (
 ) {
   tlsTest(`${what} the permission to read, the error of the start has the exact flag`, async (files) => {
     const [parameter] = file.endsWith("key") ? ["privatekey"] : ["certificate"];
-    const sentence = `Cannot use parameter "${parameter}": "${file}" may not be read: run Deno with ${FLAG}`;
+    const sentence = `Cannot use parameter "${parameter}": "${file}" cannot be read: run Deno with ${FLAG}`;
     assertEquals(await output(files, [...flags]), `made\nNotCapable: ${sentence}\n`);
   });
 }
@@ -467,7 +467,7 @@ tlsTest("on a terminal, Deno asks for just the two files, and the server starts"
 tlsTest("on a terminal, a refusal is asked for once, and its error has the exact flag", async (files) => {
   const text = await onTerminal(files, "n");
   assertEquals(asked(text), ["read access certs/server.key"]);
-  const sentence = `Cannot use parameter "privatekey": "certs/server.key" may not be read: run Deno with ${FLAG}`;
+  const sentence = `Cannot use parameter "privatekey": "certs/server.key" cannot be read: run Deno with ${FLAG}`;
   assertStringIncludes(text, `NotCapable: ${sentence}`);
 }, !hasTerminal);
 
