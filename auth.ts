@@ -159,13 +159,14 @@ function remembered(question: string[], work: () => Promise<boolean>): Promise<b
  *
  * Logged-in users are therefore unaffected while someone guesses passwords, and everything else is served. Someone who logs
  * in waits in the same queue as the guesses, and may find it full: then this rejects with `Deno.errors.Busy`. Answer 503
- * and not 401, which makes a browser forget a password that may be right. The queue is empty again some seconds after the
+ * and not 401, which would make a browser forget a password that may be right. The queue is empty again some seconds after the
  * guessing ends. To turn away clients that guess, look at `request.clientAddress`, or let a proxy in front do it. The queue
  * and the digests belong to one process or, under `deno serve --parallel`, to one worker.
  *
  * An unknown user takes as long as a wrong password: the password is checked against the first of the stored strings. This
  * does not hide everything: stored strings of different cost can be told apart by the time they take, a password that was
- * verified before is answered sooner, and the time reveals what {@linkcode authenticateBasic} reveals.
+ * verified before is answered sooner, and what {@linkcode authenticateBasic} does not hide is not hidden here either.
+
  *
  * @param token `request["Authorization"]`, with `Basic ` (in any letter case, with any number of spaces) or without
  * @param users For each user, the string that {@linkcode hashPassword} made of the password

@@ -133,7 +133,7 @@ export async function verifyPassword(password: string, stored: string): Promise<
         "asks for more than 256 MiB or more than four times the work",
     );
   }
-  // hashPassword() takes no password of this length.
+  // hashPassword() refuses passwords of this length.
   if (password.length > MAX_LENGTH) return false;
   const hash = await derive(password, parsed, parsed.salt, parsed.hash.length);
   // deno-lint-ignore no-process-global -- as above

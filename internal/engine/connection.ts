@@ -40,7 +40,7 @@ type State =
 const OPEN: State = { is: "open" };
 const CLOSED: State = { is: "closed" };
 
-/** A connection reports to the set that it is in. */
+/** The reports of a connection to the set that it is in. */
 export interface Membership {
   /**
    * It is open. Returns false if the set accepts no more, or a promise that resolves when the close of the client that had this address

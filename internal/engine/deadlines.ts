@@ -16,7 +16,7 @@ interface Pending {
   giveUp(atOnce: boolean): void;
 }
 
-/** Deadlines of one kind, which all have the same time. */
+/** Deadlines of one kind, which all allow the same time. */
 export class Deadlines {
   readonly #seconds: () => number;
   readonly #pending = new Set<Pending>();

@@ -86,7 +86,7 @@ export class Run {
     this.#stopped.abort(new DOMException("The server is stopping", "AbortError"));
     this.#requests.sendings.end();
     const closed = this.sockets.close(1001, "The server is stopping");
-    // While a callback loads a built-in module, code that awaits something may run, such as this: that callback's answer is not counted yet.
+    // While a callback loads a built-in module, other async code may run, such as this; the answer of that callback is not counted yet.
     await turns();
     await within(milliseconds, Promise.all([closed, this.#requests.idle()]));
     this.#engine.deadlines.giveUpAll();

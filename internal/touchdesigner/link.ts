@@ -17,20 +17,20 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Milliseconds between two messages to TouchDesigner: one frame at sixty a second. */
 const FRAME = 1000 / 60;
-/** Most batches that TouchDesigner has not answered yet, and bytes in them. Beyond that, changes are merged until it answers. */
+/** The most batches that TouchDesigner has not answered yet, and bytes in them. Beyond that, changes are merged until it answers. */
 const MAX_BATCHES = 8;
 const MAX_UNANSWERED = 1024 * 1024;
-/** Most bytes of operations that wait, and of values that are kept. */
+/** The most bytes of operations that wait, and of values that are kept. */
 const MAX_WAITING = 16 * 1024 * 1024;
 const MAX_KEPT = 16 * 1024 * 1024;
-/** Most characters of one change, and most bytes. */
+/** The most characters of one change, and the most bytes. */
 const MAX_CHANGE = 8 * 1024 * 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Milliseconds that a client has to say that it is TouchDesigner. */
 const GREETING = 10_000;
 /** Milliseconds between two attempts to listen. */
 const RETRY = 2_000;
-/** Most clients, including those that have not said yet what they are. */
+/** The most clients, including those that have not said yet what they are. */
 const MAX_CLIENTS = 16;
 /** Operations that move the rows of a table: cells that were set before must not be set again. */
 const MOVING = ["clear", "insertRow", "replaceRow", "deleteRow"];
