@@ -187,7 +187,7 @@ Deno.test("a file that cannot be callbacks is refused in one sentence, with file
       "l.ts",
       "function onHTTPRequest() {}",
       "TypeError",
-      /exports none of onHTTPRequest, .*"export"$/,
+      /exports none of onHTTPRequest, .*"export" in front of each callback$/,
     ],
     [
       "callbacks by name and by default",
