@@ -63,9 +63,7 @@ export function checkAcceptance(headers: Headers, { headers: asked }: Request): 
   const offered = asked.get(PROTOCOL);
   if (protocol !== null && !items(offered).includes(protocol)) {
     throw new TypeError(
-      `Cannot accept the WebSocket: the client did not offer the sub-protocol "${protocol}" (it offered ${
-        offered ?? "none"
-      })`,
+      `Cannot accept the WebSocket: the client offers ${offered ?? "no sub-protocol"}, not the sub-protocol "${protocol}"`,
     );
   }
 }

@@ -131,13 +131,7 @@ function limitParts(bytes: Uint8Array, boundary: string, maximum: number): void 
     }
     next = bytes.indexOf(LF, start);
   }
-  if (!ended) {
-    throw blame(
-      new TypeError("The end of the form is missing"),
-      400,
-      "The body is not a valid form: its end is missing",
-    );
-  }
+  if (!ended) throw blame(new TypeError("The form is cut off"), 400, "The body is not a valid form: it is cut off");
 }
 
 /** The longest content type of a form, in characters: Node's parser takes quadratic time. */
