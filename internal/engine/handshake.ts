@@ -63,7 +63,7 @@ export function checkAcceptance(headers: Headers, { headers: asked }: Request): 
   const offered = asked.get(PROTOCOL);
   if (protocol !== null && !items(offered).includes(protocol)) {
     throw new TypeError(
-      `Cannot accept the WebSocket: the client offers ${offered ?? "no sub-protocol"}, not the sub-protocol "${protocol}"`,
+      `Cannot accept the WebSocket: the client offers ${offered ?? "no sub-protocol"}, not sub-protocol "${protocol}"`,
     );
   }
 }
