@@ -1,14 +1,14 @@
 /**
- * Basic authentication (RFC 7617) for callbacks, with passwords that are stored as hashes or in the clear.
+ * Basic authentication (RFC 7617) for callbacks, with passwords that are stored as hashes or as plain text.
  *
- * Over a connection that is not `secure`, a password can be read by anyone on the way.
+ * Over a connection that is not `secure`, anyone along the way can read the password.
  *
  * @example A panel behind a password
  * ```ts
  * import { challenge, hashPassword, verifyBasic } from "@webserver-dat/server/auth";
  * import type { Callbacks } from "@webserver-dat/server";
  *
- * // In earnest the hash is made beforehand, by `hash-password` on the command line, and written here or read from a file.
+ * // In production, make the hash beforehand with `hash-password` on the command line, and write it here or read it from a file.
  * const users = { operator: await hashPassword("stage left") };
  *
  * const callbacks: Callbacks = {
@@ -32,23 +32,23 @@ import { hashPassword, verifyPassword } from "./internal/password.ts";
 
 export { hashPassword, verifyPassword };
 
-/** Who may come in: the password of each user, or for {@linkcode verifyBasic} what {@linkcode hashPassword} made of it. */
+/** The password of each user or, for {@linkcode verifyBasic}, the string that {@linkcode hashPassword} made of it. */
 export type UserPasswords = Readonly<Record<string, string>> | ReadonlyMap<string, string>;
 
-/** No header is longer: `Deno.serve` takes heads of up to 64 KiB. */
+/** No header is longer: `Deno.serve` accepts request heads of up to 64 KiB. */
 const MAX_TOKEN = 65_536;
 const SCHEME = /^basic +/i;
-/** Base64, whose padding may be absent, not wrong. */
+/** Base64. Its padding may be absent, but not wrong. */
 const TOKEN = /^(?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}(?:==)?|[a-z0-9+/]{3}=?)?$/i;
-// CTL of RFC 5234, which RFC 7617 forbids in both parts.
+// The control characters of RFC 5234, which RFC 7617 forbids in both parts.
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const CONTROL = /[\x00-\x1f\x7f]/;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** User and password of a token, or undefined where it is malformed. The first colon splits (RFC 7617, section 2). */
+/** The user and password in a token, or undefined if it is malformed. The first colon separates them (RFC 7617, section 2). */
 function credentials(token: unknown): { user: string; password: string } | undefined {
   if (typeof token !== "string" || token.length > MAX_TOKEN) return undefined;
-  // With its scheme or, as the operator may have it, without.
+  // With the scheme or, as the operator may pass it, without.
   const encoded = trimmed(token.replace(SCHEME, ""));
   if (!TOKEN.test(encoded)) return undefined;
   let text;
@@ -62,7 +62,7 @@ function credentials(token: unknown): { user: string; password: string } | undef
   return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-/** Whether two texts are the same, by digests of equal length in constant time. */
+/** Whether two texts are the same: compares digests of equal length in constant time. */
 function equal(one: string, other: string): boolean {
   const { createHash, timingSafeEqual } = builtin("node:crypto");
   const digest = (text: string) => createHash("sha256").update(text).digest();
@@ -74,7 +74,7 @@ function checkUsers(users: UserPasswords, parameter: string): void {
   throw new TypeError(`Cannot authenticate: \`${parameter}\` is neither a Record nor a Map of user names to passwords`);
 }
 
-/** Only what was put in counts: `constructor` is a user of no Record. */
+/** Looks at own properties only, so that `constructor` is not a user of every Record. */
 function passwordOf(user: string, users: UserPasswords): string | undefined {
   const password: unknown = users instanceof Map
     ? users.get(user)
@@ -85,13 +85,13 @@ function passwordOf(user: string, users: UserPasswords): string | undefined {
 }
 
 /**
- * Whether the token of an `Authorization` header names a user and that user's password. For a few users whose passwords
- * are in the clear, as the operator has them; it takes microseconds. {@linkcode verifyBasic} is for hashed ones.
+ * Whether the token of an `Authorization` header holds the name of a user and that user's password. For a few users with
+ * plain-text passwords, as in the operator; it takes microseconds. For hashed passwords, use {@linkcode verifyBasic}.
  *
- * Digests of equal length are compared in constant time, and an unknown user takes the same work as a wrong password. What
- * this does not promise: the time still tells the lengths of what was sent and, in steps of 64 bytes, of what is stored; a
- * malformed token is refused sooner; looking a user up is as fast as the Record or Map is; and what your callback does
- * afterwards takes the time it takes. It does not count failures, so a short password can be guessed.
+ * Digests of equal length are compared in constant time, and an unknown user takes the same work as a wrong password. This
+ * does not hide everything: the time still reveals the length of the sent password and, in steps of 64 bytes, of the stored
+ * one; a malformed token is refused sooner; looking up a user takes as long as the Record or Map needs; and the time that
+ * your callback takes afterwards can be seen too. Failures are not counted, so a short password can be guessed.
  *
  * @param token `request["Authorization"]`, with `Basic ` (in any letter case, with any number of spaces) or without
  * @param userPasswords The password of each user
@@ -118,14 +118,14 @@ export function authenticateBasic(token: string | null | undefined, userPassword
 
 /** How many verified tokens are remembered. */
 const MAX_VERIFIED = 1_024;
-/** Verifications under way, and those that came out right, the least recently used first. */
+/** Verifications that are under way or succeeded, the least recently used first. */
 const verified = new Map<string, Promise<boolean>>();
-/** Of this process alone: the digests that it keys are worth nothing elsewhere. */
+/** A random key for the digests, which makes them worthless outside of this process. */
 let key: Uint8Array | undefined;
 
 /**
- * The work is done once for all who ask the same at the same time (a browser asks for everything on a page at once), and not
- * again once it came out right. `question` holds the password and the stored string: another password, or a new one, is
+ * Does the work once for all who ask the same question at the same time (a browser requests everything on a page at once),
+ * and not again once it has succeeded. `question` holds the password and the stored string, so if either is different, it is
  * another question.
  */
 function remembered(question: string[], work: () => Promise<boolean>): Promise<boolean> {
@@ -144,30 +144,31 @@ function remembered(question: string[], work: () => Promise<boolean>): Promise<b
 }
 
 /**
- * Whether the token of an `Authorization` header names a user and the password that the user's stored string was made of,
- * by {@linkcode hashPassword}.
+ * Whether the token of an `Authorization` header holds the name of a user and the password from which
+ * {@linkcode hashPassword} made that user's stored string.
  *
- * A password that is new here costs some tenths of a second of one core, on another thread, so nobody waits for it but who
- * sent it. One is worked on at a time and in order of arrival, and up to 32 wait. One that came out right costs
- * microseconds from then on: of the last 1,024 such, a digest under a random key of this process is kept in memory. It
- * holds for as long as that user has that stored string; change or remove the string, and the next request is refused.
+ * Checking a new password takes some tenths of a second of one core, on another thread, so only the client that sent it
+ * waits. Passwords are checked one at a time, in order of arrival, and up to 32 may wait. A password that was right takes
+ * microseconds from then on: for the last 1,024 of them, a digest under a random key of this process is kept in memory. It
+ * is valid as long as that user has that stored string; change or remove the string, and the next request is refused.
  *
- * So those who are in stay in while others guess, and everything else is served. A newcomer waits in the same queue as
- * those who guess, and may find it full: then this rejects with `Deno.errors.Busy`. Answer 503 and not 401, which makes a
- * browser forget a password that may be right. The queue is empty again some seconds after the guessing ends. To turn
- * away those who guess, look at `request.clientAddress`, or let a proxy in front do it. Queue and memory are those of
- * one process or, under `deno serve --parallel`, of one worker.
+ * Logged-in users are therefore unaffected while someone guesses passwords, and everything else is served. Someone who logs
+ * in waits in the same queue as the guesses, and may find it full: then this rejects with `Deno.errors.Busy`. Answer 503
+ * and not 401, which would make a browser forget a password that may be right. The queue is empty again some seconds after the
+ * guessing ends. To turn away clients that guess, look at `request.clientAddress`, or let a proxy in front do it. The queue
+ * and the digests belong to one process or, under `deno serve --parallel`, to one worker.
  *
- * An unknown user costs the same as a wrong password, at the cost of the first of the stored strings. What this does not
- * promise: stored strings of different cost are told apart by the time they take, a password that was verified before is
- * answered sooner, and the limits of {@linkcode authenticateBasic} hold.
+ * An unknown user takes as long as a wrong password: the password is checked against the first of the stored strings. This
+ * does not hide everything: stored strings of different cost can be told apart by the time they take, a password that was
+ * verified before is answered sooner, and what {@linkcode authenticateBasic} does not hide is not hidden here either.
+
  *
  * @param token `request["Authorization"]`, with `Basic ` (in any letter case, with any number of spaces) or without
- * @param users What {@linkcode hashPassword} made of the password of each user
+ * @param users For each user, the string that {@linkcode hashPassword} made of the password
  * @returns False for a wrong password, an unknown user, another scheme, an absent or malformed token
  * @throws {TypeError} (rejects) If `users` is neither a Record nor a Map
- * @throws {SyntaxError} (rejects) If what is stored is no string of {@linkcode hashPassword}, or asks for too much
- * @throws {Deno.errors.Busy} (rejects) If 32 passwords wait already
+ * @throws {SyntaxError} (rejects) If the stored string is not one of {@linkcode hashPassword}, or asks for too much
+ * @throws {Deno.errors.Busy} (rejects) If 32 passwords are waiting already
  *
  * @example
  * ```ts
@@ -186,7 +187,7 @@ export async function verifyBasic(token: string | null | undefined, users: UserP
   const { user, password } = sent;
   const own = passwordOf(user, users);
   const [first] = users instanceof Map ? users.values() : Object.values(users as Record<string, string>);
-  // Without any user there is none to be told from the others.
+  // With no users there is nothing to hide, so skip the work.
   const stored = own ?? first;
   if (stored === undefined) return false;
   return await remembered(
@@ -199,9 +200,9 @@ export async function verifyBasic(token: string | null | undefined, users: UserP
  * Makes a response ask for user and password: status 401, and `WWW-Authenticate: Basic realm="...", charset="UTF-8"`.
  *
  * @param response The response of `onHTTPRequest` or `onWebSocketRequest`
- * @param realm What the password is for; browsers keep one password for each realm of a host, and some show it
+ * @param realm What the password is for. Browsers remember one password for each realm of a host, and some show the realm
  * @returns `response`
- * @throws {RangeError} If `realm` contains anything but printable ASCII, for which the header has no encoding
+ * @throws {RangeError} If `realm` contains anything but printable ASCII: the header has no encoding for other characters
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
  * The contract of the callbacks: what each one gets, when it runs, what it may return.
  *
- * Their names and positional arguments are those of the Callbacks DAT. Each may be left out, and each may be `async`:
- * the server goes on serving others meanwhile. A callback that throws, or whose promise rejects, never takes the server
- * down: {@linkcode Callbacks.onError} hears of it.
+ * Their names and positional arguments are those of the Callbacks DAT. All are optional, and each may be `async`: the
+ * server keeps serving other clients meanwhile. A callback that throws, or whose promise rejects, never takes the server
+ * down: the error goes to {@linkcode Callbacks.onError}.
  *
  * @example An answer and an echo
  * ```ts
@@ -44,29 +44,30 @@ export type {
 export { template } from "./internal/operator/default_callbacks.ts";
 
 /**
- * The callbacks of a server. `this` is the object they are in. Each may be left out, and each may be `async`: the server
- * goes on serving others while one waits.
+ * The callbacks of a server. Inside a callback, `this` is the object that holds it. All are optional, and each may be `async`: the
+ * server keeps serving other clients while one waits.
  *
- * - `client` is the client's address, such as `"192.168.0.7:50112"`: the name by which the methods of the server know it.
- * - **Order.** The callbacks of one WebSocket client run one at a time and in order, open first and close last, also when they are async.
+ * - `client` is the client's address, such as `"192.168.0.7:50112"`. The methods of the server take it as their first argument.
+ * - **Order.** The callbacks of one WebSocket client run one at a time and in order, open first and close last, even if they are async.
  *   HTTP requests run concurrently.
- * - **What throws**, or rejects, never takes the server down. It counts as an error, {@linkcode Callbacks.onError} hears of it once, and
- *   the client learns nothing of it but a status.
- * - **What is slow** holds up nobody else, as long as it awaits. What an async callback has not settled after parameter `requestTimeout`
- *   is given up: an HTTP request is answered 503, and for a WebSocket client the next callback runs. A callback that computes without
- *   awaiting does hold up all: JavaScript has one thread.
- * - What a callback returns counts for `onHTTPRequest` and `onWebSocketRequest`; of the others only promises are awaited.
+ * - **Errors.** A callback that throws or rejects never takes the server down. The error is counted and passed to
+ *   {@linkcode Callbacks.onError} once, and the client sees nothing but a status.
+ * - **Slow callbacks.** A callback that awaits holds up nobody else. An async callback that hasn't settled within `requestTimeout` is
+ *   abandoned: an HTTP request is answered 503, and for a WebSocket client the next callback runs. A callback that computes without
+ *   awaiting blocks everyone, since JavaScript has one thread.
+ * - **Return values** are used from `onHTTPRequest` and `onWebSocketRequest` only. If another callback returns a promise, it is awaited.
  */
 export interface Callbacks {
   /**
    * A request has arrived, with its whole body unless parameter `body` is `"stream"`.
    *
-   * Return `response`, or another dictionary, or a `Response` (for files, streams, server-sent events). Returning nothing
-   * answers 404 and counts a warning. Throwing, or returning what cannot be sent (an impossible status, header name or
-   * header value, anything else), answers 500 without details. While absent, every request is answered 404.
+   * Return `response`, another dictionary, or a `Response` (for files, streams, server-sent events). If you return nothing,
+   * the answer is 404 and a warning is counted. If you throw, or return something that cannot be sent (such as an invalid
+   * status, header name or header value), the answer is 500 without details. Without this callback, every request is
+   * answered 404.
    *
-   * Not every request comes this far: the server itself answers a body over `maxBodySize`, anything but GET, HEAD and OPTIONS from pages
-   * that `origins` does not admit, and what is not HTTP.
+   * Some requests never reach this callback. The server itself refuses a body over `maxBodySize`, anything but GET, HEAD and OPTIONS from
+   * pages that `origins` does not allow, and anything that is not valid HTTP.
    *
    * @example A JSON answer
    * ```ts
@@ -89,13 +90,13 @@ export interface Callbacks {
   ): HTTPAnswer | Promise<HTTPAnswer>;
 
   /**
-   * A WebSocket handshake has arrived, and is right. Not in the operator.
+   * A valid WebSocket handshake has arrived. Not in the operator.
    *
-   * `response` starts as 101, `"Switching Protocols"`. While `statusCode` stays so, the WebSocket is accepted; any other refuses it, and a
-   * `Response` does. The dictionary passed in decides, returned or not. Every further key is sent as a header, also with 101.
-   * `Sec-WebSocket-Protocol` starts as the first sub-protocol that the client offers, if it offers any; set another one of them, or delete
-   * that key of the dictionary passed in to pick none. Throwing, or what cannot be sent, refuses with 500. While absent, every handshake is accepted that `origins` and
-   * `maxConnections` admit.
+   * `response` starts as 101, `"Switching Protocols"`. If `statusCode` is still 101 in the end, the WebSocket is accepted; any other
+   * status refuses it, and so does a `Response`. The dictionary passed in counts even if you return nothing. Every other key is sent as
+   * a header, with 101 too. `Sec-WebSocket-Protocol` starts as the first sub-protocol that the client offers, if it offers any. Set
+   * another one that it offers, or delete the key from the dictionary passed in to pick none. Throwing, or returning something that
+   * cannot be sent, refuses with 500. Without this callback, every handshake that `origins` and `maxConnections` allow is accepted.
    *
    * @example A password for the panel's socket
    * ```ts
@@ -116,8 +117,8 @@ export interface Callbacks {
   ): HTTPAnswer | Promise<HTTPAnswer>;
 
   /**
-   * A WebSocket is open: the client can be sent to. `uri` is the path and query it connected to, as sent. The client's messages wait
-   * until this has settled.
+   * A WebSocket is open, and you can send to the client. `uri` is the path and query that it connected to, as sent. The client's
+   * messages wait until this callback has settled.
    *
    * @example Greeting a client
    * ```ts
@@ -131,10 +132,10 @@ export interface Callbacks {
   onWebSocketOpen?(webServer: WebServer, client: string, uri: string): unknown;
 
   /**
-   * A WebSocket is closed, exactly once for each that was opened, however it ended. The client can be sent to no more.
+   * A WebSocket has closed. Called exactly once for each that was opened, however it ended. You can no longer send to the client.
    *
-   * `code` and `reason` are those of the peer or, where the server closed first, the server's own; a connection that ended without a close,
-   * or fell silent for `idleTimeout`, is 1006 (RFC 6455, section 7.4.1). The operator has neither.
+   * `code` and `reason` are the client's or, if the server closed first, the server's. If the connection ended without a close frame, or
+   * was silent for `idleTimeout`, the code is 1006 (RFC 6455, section 7.4.1). The operator passes neither.
    *
    * @example Keeping count
    * ```ts
@@ -142,7 +143,7 @@ export interface Callbacks {
    *
    * const callbacks: Callbacks = {
    *   onWebSocketClose(webServer, client, code) {
-   *     console.log(`${client} left with ${code}, ${webServer.webSocketConnections.length} are there`);
+   *     console.log(`${client} left with ${code}, ${webServer.webSocketConnections.length} remain`);
    *   },
    * };
    * ```
@@ -150,11 +151,11 @@ export interface Callbacks {
   onWebSocketClose?(webServer: WebServer, client: string, code: number, reason: string): unknown;
 
   /**
-   * A text message has arrived, whole. Larger ones than `maxMessageSize` do not: they close the connection with 1009. Messages that
-   * come faster than an async callback settles wait, up to `maxBufferedAmount` or one message of `maxMessageSize`; beyond, the connection
-   * is closed with 1008.
+   * A whole text message has arrived. A message larger than `maxMessageSize` closes the connection with 1009 instead. Messages that come
+   * faster than an async callback settles wait, up to `maxBufferedAmount` or one message of `maxMessageSize`; beyond that, the
+   * connection is closed with 1008.
    *
-   * @example To everyone else
+   * @example Sending to everyone else
    * ```ts
    * import type { Callbacks } from "@webserver-dat/server/callbacks";
    *
@@ -170,9 +171,9 @@ export interface Callbacks {
   onWebSocketReceiveText?(webServer: WebServer, client: string, data: string): unknown;
 
   /**
-   * A binary message has arrived, whole; with the same limits as text. `data` is yours to keep.
+   * A whole binary message has arrived. The limits are the same as for text. `data` is yours to keep.
    *
-   * @example To everyone
+   * @example Sending to everyone
    * ```ts
    * import type { Callbacks } from "@webserver-dat/server/callbacks";
    *
@@ -184,10 +185,10 @@ export interface Callbacks {
   onWebSocketReceiveBinary?(webServer: WebServer, client: string, data: Uint8Array<ArrayBuffer>): unknown;
 
   /**
-   * The server is active, and answers requests. The start does not wait for what this returns, which may go on as long as the server
-   * does. It runs again at every restart.
+   * The server is active and answers requests. `start()` does not wait for a promise that this returns, so it may stay pending as long as
+   * the server runs. Called again after every restart.
    *
-   * @example The address for a wall of phones
+   * @example Printing the address
    * ```ts
    * import type { Callbacks } from "@webserver-dat/server/callbacks";
    *
@@ -199,10 +200,10 @@ export interface Callbacks {
   onServerStart?(webServer: WebServer): unknown;
 
   /**
-   * The server has stopped: no client is connected any more, and the port is free. The stop waits for a promise, within what is left of
-   * `shutdownTimeout`.
+   * The server has stopped: no client is connected any more, and the port is free. If this returns a promise, `stop()` waits for it, for
+   * the rest of `shutdownTimeout`.
    *
-   * @example Keeping what was counted
+   * @example Saving a counter
    * ```ts
    * import type { Callbacks } from "@webserver-dat/server/callbacks";
    *
@@ -217,11 +218,11 @@ export interface Callbacks {
 
   /**
    * Something went wrong. Not in the operator. `callbackName` is the callback that threw or rejected, the method (`"start"`, `"stop"`,
-   * `"restart"`, `"set"`) that could not do its work, or the file (`"callbacks"`, `"certificate"`) that was saved and cannot be used.
-   * Called once for each error that `info().errors` counts. While absent, errors go to `console.error`, except that of a method whose
-   * promise the program awaits, since the program gets it there; if it throws itself, both errors go there.
+   * `"restart"`, `"set"`) that failed, or the file (`"callbacks"`, `"certificate"`) that was saved but cannot be used. Called once for
+   * each error that `info().errors` counts. Without this callback, errors go to `console.error`, except that of a method whose promise the
+   * program awaits, since the program gets it there; if it throws itself, both errors go there.
    *
-   * @example One line for each
+   * @example One line for each error
    * ```ts
    * import type { Callbacks } from "@webserver-dat/server/callbacks";
    *

@@ -1,5 +1,5 @@
 /**
- * The server: parameters in, a `Deno.serve` out.
+ * The server: parameters go in, a `Deno.serve` comes out.
  *
  * @example
  * ```ts
@@ -32,19 +32,19 @@ export type { Info, ListenAddress, ParameterChange, WebServerParameters };
 export type { Address } from "./internal/engine/address.ts";
 
 const CLEAR_TEXT =
-  'Passwords come in the clear, where others on the network can read them: set parameter "secure", or put a proxy with TLS in front and ' +
-  'name it in parameter "trustedProxies"';
+  'Passwords are sent unencrypted, so others on the network can read them: set parameter "secure", or put a proxy with TLS in front and ' +
+  'list it in parameter "trustedProxies"';
 
 /** The columns of the operator's table. */
 const COLUMNS = ["client", "uri", "opened", "buffered"];
 
 /**
- * The operator. It is an HTTP, HTTPS and WebSocket server, all on one port, whose answers come from callbacks.
+ * The operator: an HTTP, HTTPS and WebSocket server on one port, whose answers come from callbacks.
  *
- * `start`, `stop`, `restart` and `set` are carried out one after the other, in the order of their calls. Their promises may be
- * left alone, as Python code does: a failure is reported to `onError`, or else printed, and no rejection goes unhandled. A program that
- * awaits the promise gets the error there, so it is not printed as well. A callback
- * that awaits one of them waits for itself: a stop ends that wait after `shutdownTimeout`.
+ * `start`, `stop`, `restart` and `set` run one after the other, in the order in which they were called. You need not await
+ * their promises, just as in Python: a failure is reported to `onError` or else printed, and never becomes an unhandled
+ * rejection. If you do await one, the error arrives there, and is not printed as well. A callback that awaits one of them waits for
+ * itself; a stop ends that wait after `shutdownTimeout`.
  */
 export class WebServer implements AsyncDisposable {
   readonly #live: LiveParameters;
@@ -53,11 +53,11 @@ export class WebServer implements AsyncDisposable {
   #hasWarnedOfClearText = false;
 
   /**
-   * Makes a server that does not run yet.
+   * Makes a server without starting it.
    *
-   * @param parameters Those that differ from their defaults; all but `active`
-   * @throws {TypeError} If there is no such parameter, or its value is of the wrong type
-   * @throws {RangeError} If its value is out of range
+   * @param parameters The ones that differ from their defaults; any but `active`
+   * @throws {TypeError} If a parameter does not exist, or its value has the wrong type
+   * @throws {RangeError} If a value is out of range
    */
   constructor(parameters: Omit<ParameterChange, "active"> = {}) {
     const given: Partial<WebServerParameters> = checkParameters(parameters);
@@ -75,45 +75,45 @@ export class WebServer implements AsyncDisposable {
     return this.parameters.name;
   }
 
-  /** Whether the server runs. */
+  /** Whether the server is running. */
   get active(): boolean {
     return this.#life.active;
   }
 
-  /** All parameters as they were asked for; frozen. `password` is there, but nothing that shows the object shows it. */
+  /** All parameters as they were set; frozen. `password` is included, but is not shown when the object is printed. */
   get parameters(): WebServerParameters {
     return this.#live.current;
   }
 
-  /** Where the server listens: the port is the real one where 0 was asked for. Undefined while it does not run. */
+  /** Where the server listens, with the actual port if parameter `port` is 0. Undefined while it is not running. */
   get address(): ListenAddress | undefined {
     return this.#life.address;
   }
 
   /**
-   * Starts the server: turns `active` on. The files that parameters name are read first. Nothing happens if it runs.
+   * Starts the server: turns `active` on. The files that parameters name are read first. Nothing happens if it is running already.
    *
-   * @throws {Deno.errors.AddrInUse} (rejects) if another program has the port
-   * @throws {Deno.errors.AddrNotAvailable} (rejects) if `localaddress` is no address of this machine
+   * @throws {Deno.errors.AddrInUse} (rejects) if another program uses the port
+   * @throws {Deno.errors.AddrNotAvailable} (rejects) if `localaddress` is not an address of this machine
    * @throws {Deno.errors.PermissionDenied} (rejects) if the system reserves the port
    * @throws {Deno.errors.NotCapable} (rejects) without `--allow-net`, or without `--allow-read` for a file that a parameter names
-   * @throws {Error} (rejects) if such a file is missing, or not what it should be
+   * @throws {Error} (rejects) if such a file is missing or invalid
    */
   start(): Promise<void> {
     return this.#life.activate(true);
   }
 
   /**
-   * Stops the server: turns `active` off. New requests are refused, WebSockets closed with 1001, event streams ended, the `signal` of
-   * requests aborted, and what else is under way given `shutdownTimeout`. Nothing happens if the server does not run.
+   * Stops the server: turns `active` off. New requests are refused, WebSockets are closed with 1001, event streams end, the `signal` of
+   * requests aborts, and everything else under way gets `shutdownTimeout` to finish. Nothing happens if the server is not running.
    */
   stop(): Promise<void> {
     return this.#life.activate(false);
   }
 
   /**
-   * Stops and starts the server, on the port it has, with callbacks and certificate read anew. They are read first: where that
-   * fails, the server goes on as it is. Nothing happens if it does not run.
+   * Stops and starts the server on the same port, with callbacks and certificate read again. They are read first: if that fails, the
+   * server keeps running unchanged. Nothing happens if it is not running.
    *
    * @throws {Error} (rejects) as `start` does
    */
@@ -122,17 +122,17 @@ export class WebServer implements AsyncDisposable {
   }
 
   /**
-   * Changes parameters. Most take effect at once, with requests and WebSockets undisturbed. `port`, `localaddress`, `secure` and
-   * the certificate restart a server that runs: it listens on a new address before it leaves the old one, and what cannot be had
-   * changes nothing.
+   * Changes parameters. Most take effect at once, without disturbing requests and WebSockets. A change of `port`, `localaddress`,
+   * `secure` or the certificate restarts a running server: it listens on a new address before it leaves the old one, and if that fails,
+   * nothing changes.
    *
-   * @param change Those to change; what is absent or `undefined` stays
-   * @throws {TypeError} (rejects) if there is no such parameter, or its value is of the wrong type; nothing is changed then
-   * @throws {RangeError} (rejects) if its value is out of range; nothing is changed then
+   * @param change The parameters to change; one that is absent or `undefined` stays as it is
+   * @throws {TypeError} (rejects) if a parameter does not exist, or its value has the wrong type; nothing is changed then
+   * @throws {RangeError} (rejects) if a value is out of range; nothing is changed then
    * @throws {Error} (rejects) as `start` does; nothing is changed then
    */
   set(change: ParameterChange): Promise<void> {
-    // Checked as it is now, though its turn may come later.
+    // Check it now, since the caller may change the object before its turn comes.
     return this.#life.set(Promise.try(checkParameters, change));
   }
 
@@ -150,8 +150,8 @@ export class WebServer implements AsyncDisposable {
    * Sends a text message.
    *
    * @param client The client's address
-   * @returns Whether the message was handed to the socket: false when the client is gone, or more than `maxBufferedAmount` waits for it
-   * @throws {TypeError} If `client` is no address, or `data` no string
+   * @returns Whether the message was handed to the socket: false if the client is gone, or if more than `maxBufferedAmount` waits for it
+   * @throws {TypeError} If `client` is not an address, or `data` is not a string
    */
   webSocketSendText(client: string, data: string): boolean {
     const message = checkText(data);
@@ -162,8 +162,8 @@ export class WebServer implements AsyncDisposable {
    * Sends a binary message.
    *
    * @param client The client's address
-   * @returns Whether the message was handed to the socket: false when the client is gone, or more than `maxBufferedAmount` waits for it
-   * @throws {TypeError} If `client` is no address, or `data` is not bytes
+   * @returns Whether the message was handed to the socket: false if the client is gone, or if more than `maxBufferedAmount` waits for it
+   * @throws {TypeError} If `client` is not an address, or `data` is not bytes
    */
   webSocketSendBinary(client: string, data: ArrayBufferView | ArrayBuffer): boolean {
     const message = checkBytes(data);
@@ -173,7 +173,7 @@ export class WebServer implements AsyncDisposable {
   /**
    * Sends a message to every open client: text, or bytes.
    *
-   * @returns How many clients took it: not those for which more than `maxBufferedAmount` waits
+   * @returns How many clients it was sent to: those for which more than `maxBufferedAmount` waits are left out
    * @throws {TypeError} If `data` is neither a string nor bytes
    */
   webSocketBroadcast(data: string | ArrayBufferView | ArrayBuffer): number {
@@ -181,14 +181,14 @@ export class WebServer implements AsyncDisposable {
   }
 
   /**
-   * Closes a WebSocket. `onWebSocketClose` follows, with this code and reason, also if the client never answers. Nothing happens if
+   * Closes a WebSocket. `onWebSocketClose` follows, with this code and reason, even if the client never answers. Nothing happens if
    * the client is gone.
    *
    * @param client The client's address
    * @param code 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, section 7.4)
    * @param reason Up to 123 bytes of UTF-8
-   * @throws {TypeError} If `client` is no address, or `reason` no string
-   * @throws {RangeError} If the code may not be sent, or the reason is too long
+   * @throws {TypeError} If `client` is not an address, or `reason` is not a string
+   * @throws {RangeError} If the code must not be sent, or the reason is too long
    */
   webSocketClose(client: string, code = 1000, reason = ""): void {
     checkClose(code, reason);
@@ -196,9 +196,9 @@ export class WebServer implements AsyncDisposable {
   }
 
   /**
-   * Whether the token of an `Authorization` header names a user and that user's password: see
-   * {@linkcode authenticateBasic} of `auth.ts`. The first login is worth a warning if passwords cross the network in the clear: unless
-   * `secure` is on, a trusted proxy is named, or the server listens on this machine only.
+   * Whether the token of an `Authorization` header holds the name of a user and that user's password: see
+   * {@linkcode authenticateBasic} of `auth.ts`. The first login causes a warning if passwords cross the network unencrypted: unless
+   * `secure` is on, a trusted proxy is listed, or the server listens on this machine only.
    *
    * @param token `request["Authorization"]`
    * @param userPasswords The password of each user
@@ -222,19 +222,22 @@ export class WebServer implements AsyncDisposable {
    * Writes the template's callbacks, with their contract in comments and types, to a new file for an external editor:
    * `<name>_callbacks.ts`, or with another `extension`.
    *
-   * @param directory Where to; relative to the working directory
+   * @param directory The directory to write to, relative to the working directory
    * @returns The path of the file
-   * @throws {Deno.errors.AlreadyExists} (rejects) If there is such a file, which is left as it is
-   * @throws {Deno.errors.NotFound} (rejects) If there is no such directory
+   * @throws {Deno.errors.AlreadyExists} (rejects) If the file already exists; it is not changed
+   * @throws {Deno.errors.NotFound} (rejects) If the directory does not exist
    * @throws {Deno.errors.NotCapable} (rejects) Without `--allow-write` for the file
-   * @throws {RangeError} (rejects) If `customext` is needed, and cannot be that of a TypeScript file
+   * @throws {RangeError} (rejects) If `customext` is needed, and cannot be the extension of a TypeScript file
    */
   async exposeCallbacks(directory: string): Promise<string> {
     const { exposeCallbacks } = await import("./internal/files/expose.ts");
     return await exposeCallbacks(directory, this.parameters);
   }
 
-  /** The Info CHOP channels, by the manual's names. Those on cooking are exact from the second call on, if that comes within ten seconds. */
+  /**
+   * The Info CHOP channels, by the manual's names. Cook channels are accurate from the second call, if it comes within ten seconds of
+   * the first.
+   */
   info(): Info {
     const { total, errors, warnings, clock } = this.#cooks;
     return {
@@ -249,7 +252,7 @@ export class WebServer implements AsyncDisposable {
     };
   }
 
-  /** The table of this operator: a header, and a row for each open WebSocket: its client, `uri`, since when, and bytes that wait to be sent. */
+  /** The operator's table: a header row, and for each open WebSocket a row with its client, `uri`, time of opening, and unsent bytes. */
   rows(): string[][] {
     const rows = [...this.#life.run.sockets.connections()].map(({ client, uri, opened, buffered }) => [
       client,
@@ -260,25 +263,25 @@ export class WebServer implements AsyncDisposable {
     return [[...COLUMNS], ...rows];
   }
 
-  /** Counts errors and warnings from 0 again. */
+  /** Resets the counts of errors and warnings to 0. */
   clearErrors(): void {
     this.#cooks.reset();
   }
 
   /**
-   * Answers a request, as `Deno.serve` and `deno serve` want it. It is bound: `export default new WebServer({ callbacks })`
-   * is a program for `deno serve`, which owns the listener then: `start`, `stop`, `restart` and the parameters of the listener
-   * are refused.
+   * Answers a request: a handler for `Deno.serve` and `deno serve`. It is bound, so `export default new WebServer({ callbacks })`
+   * is a program for `deno serve`. The listener then belongs to `deno serve`: `start`, `stop`, `restart` and the parameters of the
+   * listener are refused.
    *
-   * It may be wrapped before the start, in a function that sees every request and answer: that is how `--log` does it. An
-   * answer is not to be changed, but to be replaced by a new one.
+   * You may wrap it before the start, in a function that sees every request and answer, as `--log` does. Don't mutate the
+   * answer; return a new one.
    */
   fetch = (request: Request, info?: Deno.ServeHandlerInfo): Response | Promise<Response> => {
-    // A listener of somebody else: with --parallel, `deno serve` calls onListen in the first of its workers only.
+    // The listener is not ours: with --parallel, `deno serve` calls onListen in the first of its workers only.
     if (info !== undefined && this.#life.fresh) {
       this.#life.serve(undefined);
       if (this.parameters.secure && request.url.startsWith("http:")) {
-        this.#cooks.warn("secure", 'Parameter "secure" has no effect: requests come by a listener of another program');
+        this.#cooks.warn("secure", 'Parameter "secure" has no effect: the listener does not belong to this server');
       }
     }
     const { loading, run } = this.#life;
@@ -286,14 +289,14 @@ export class WebServer implements AsyncDisposable {
   };
 
   /**
-   * For `deno serve`, which says by it where it listens. The server is active from then on, and stops at SIGINT and SIGTERM: WebSockets
-   * are closed with 1001, and `onServerStop` is called. With `--parallel` this is called in the first worker only; in the others
-   * `address` is undefined, and `onServerStop` is never called.
+   * `deno serve` calls this with the address that it listens on. The server is active from then on, and stops at SIGINT and SIGTERM:
+   * WebSockets are closed with 1001, and `onServerStop` is called. With `--parallel` this is called in the first worker only; in the
+   * others `address` is undefined, and `onServerStop` is never called.
    *
-   * @throws {Error} If parameter `secure`, `port` or `localaddress` asks for what `deno serve` does not do
+   * @throws {Error} If parameter `secure`, `port` or `localaddress` asks for something that `deno serve` does not do
    */
   readonly onListen = (address: Deno.Addr): void => {
-    // `deno serve` listens on Unix sockets too, which have no address of the operator's kind.
+    // `deno serve` can listen on Unix sockets too, which have neither host nor port.
     const listening = "hostname" in address ? listenAddress(address.hostname, address.port) : undefined;
     refuseIgnored(this.parameters, listening);
     this.#life.serve(listening);

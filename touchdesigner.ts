@@ -47,7 +47,7 @@ export type {
 export type { JSONValue } from "./callbacks.ts";
 export type { Address, ListenAddress } from "./server.ts";
 
-/** The options of a {@linkcode TouchDesigner}. Each may be left out. */
+/** The options of a {@linkcode TouchDesigner}. All are optional. */
 export interface TouchDesignerOptions {
   /**
    * The TCP port that TouchDesigner connects to; 0 takes any free one.
@@ -56,14 +56,14 @@ export interface TouchDesignerOptions {
    */
   readonly port?: number;
   /**
-   * The address to listen on. `"127.0.0.1"` admits this machine only; any other one, such as `""` for all interfaces, needs a `token`.
+   * The address to listen on. `"127.0.0.1"` allows only this machine; any other one, such as `""` for all interfaces, needs a `token`.
    *
    * @default {"127.0.0.1"}
    */
   readonly localaddress?: string;
   /**
    * The secret that TouchDesigner needs to connect: 16 to 200 letters, digits, `-`, `_`, `.` and `~`. It goes into Network Address, as in
-   * `192.168.0.7/?token=...`. Without `secure`, the network that it crosses can read it.
+   * `192.168.0.7/?token=...`. Without `secure`, anyone on the network along the way can read it.
    */
   readonly token?: string | undefined;
   /**
@@ -73,7 +73,7 @@ export interface TouchDesignerOptions {
    */
   readonly timeout?: number;
   /**
-   * The name in messages.
+   * The name of the link in messages.
    *
    * @default {"touchdesigner1"}
    */
@@ -132,32 +132,32 @@ function settingsOf(options: TouchDesignerOptions): LinkSettings & { parameters:
   const parameters = { ...DEFAULTS, ...Object.fromEntries(given) };
   if (token !== undefined && !/^[\w.~-]{16,200}$/.test(token)) {
     throw new TypeError(
-      "Cannot use the token: it takes 16 to 200 letters, digits, -, _, . and ~, as crypto.randomUUID() has",
+      "Cannot use the token: it must be 16 to 200 letters, digits, -, _, . and ~, such as crypto.randomUUID() returns",
     );
   }
   if (token === undefined && !isLoopback(parameters.localaddress)) {
     throw new TypeError(
-      `Cannot listen on ${JSON.stringify(parameters.localaddress)} without a token: everybody in the network could ` +
+      `Cannot listen on ${JSON.stringify(parameters.localaddress)} without a token: anyone on the network could ` +
         'connect. Set "token", or leave "localaddress" at "127.0.0.1"',
     );
   }
   if (typeof timeout !== "number" || !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
     throw new RangeError(
-      `Cannot use the timeout ${timeout}: it takes more than 0 and up to ${LONGEST_TIMEOUT} seconds`,
+      `Cannot use the timeout ${timeout}: it must be more than 0 and at most ${LONGEST_TIMEOUT} seconds`,
     );
   }
   return { parameters, token, timeout: timeout * 1000 };
 }
 
 /**
- * A link to TouchDesigner. It listens from the moment it is made, and takes one TouchDesigner at a time: a second one takes the place of
- * the first, which is reported.
+ * A link to TouchDesigner. It listens from the moment it is made, and accepts one TouchDesigner at a time: a second one replaces the
+ * first, and a warning says so.
  *
- * A program makes one. If it makes another one at the same address, as a callbacks file does when it is saved and reloaded, the new one
- * takes over the connection and the kept values, and the callbacks of the old one are no longer called.
+ * A program needs only one. If it makes another one at the same address, as a callbacks file does when it is saved and reloaded, the new
+ * one takes over the connection and the kept values, and the callbacks of the old one are no longer called.
  *
- * Bounds: 16 MiB of values are kept, and 16 MiB of operations may wait; a change has 8 Mi characters or 16 MiB of bytes at most. Sixty
- * messages a second are sent, fewer if TouchDesigner is slower: changes are merged meanwhile.
+ * Limits: up to 16 MiB of values are kept, and up to 16 MiB of operations may wait; a change may have up to 8 Mi characters or 16 MiB of
+ * bytes. Sixty messages a second are sent, or fewer if TouchDesigner is slower; changes are merged meanwhile.
  *
  * @example Values that are sent when TouchDesigner connects
  * ```ts
@@ -171,7 +171,7 @@ function settingsOf(options: TouchDesignerOptions): LinkSettings & { parameters:
 export class TouchDesigner implements AsyncDisposable {
   /** Called when TouchDesigner has connected. The values that were set until then are on their way. */
   onConnect: ((client: string) => unknown) | undefined;
-  /** Called when TouchDesigner is gone. */
+  /** Called when TouchDesigner has disconnected. */
   onDisconnect: ((client: string) => unknown) | undefined;
   /**
    * Called for each value that TouchDesigner sends by `op('deno').module.send(name, value)`; bytes are a `Uint8Array`. Messages do not
@@ -185,8 +185,8 @@ export class TouchDesigner implements AsyncDisposable {
   // deno-lint-ignore no-explicit-any -- what JSON holds, or bytes
   onMessage: ((name: string, value: any) => unknown) | undefined;
   /**
-   * Called for each warning: what could not be set, an operation that failed and was not awaited, a malformed message. While it is
-   * absent, warnings are printed, of many equal ones a few.
+   * Called for each warning: a value that could not be set, an operation that failed and was not awaited, a malformed message. Without
+   * it, warnings are printed; of many equal ones, only a few.
    */
   onWarning: ((message: string) => unknown) | undefined;
   readonly #link: Link;
@@ -195,8 +195,8 @@ export class TouchDesigner implements AsyncDisposable {
   /**
    * Makes a link, which listens at once.
    *
-   * @param options Those that differ from their defaults
-   * @throws {TypeError} If there is no such option, its value is of the wrong type, or a token is needed
+   * @param options The ones that differ from their defaults
+   * @throws {TypeError} If an option does not exist, its value has the wrong type, or a token is needed
    * @throws {RangeError} If a value is out of range
    */
   constructor(options: TouchDesignerOptions = {}) {
@@ -219,12 +219,13 @@ export class TouchDesigner implements AsyncDisposable {
   }
 
   /**
-   * The operator at a path, as `op()` in TouchDesigner. It need not exist yet.
+   * The operator at a path, like `op()` in TouchDesigner. It need not exist yet.
    *
-   * A path starts at the component that the link's DATs are in, as in `op("base1/lights")`. What is outside of that component is reached by
-   * its whole path, if the Text DAT `deno_allow` lists it there. The function may be taken off the object: `const { op } = touchDesigner`.
+   * A path starts at the component that the link's DATs are in, as in `op("base1/lights")`. An operator outside of that component is
+   * reached by its full path, if the Text DAT `deno_allow` in the component lists it. The function works without its object:
+   * `const { op } = touchDesigner`.
    *
-   * @throws {TypeError} If the path has anything but names of letters, digits and `_`, with `/` between them
+   * @throws {TypeError} If the path contains anything but names of letters, digits and `_`, with `/` between them
    */
   readonly op = (path: string): OP => operator(this.#link, path);
 
@@ -239,27 +240,27 @@ export class TouchDesigner implements AsyncDisposable {
   }
 
   /**
-   * Resolves when it listens. It tries again while the port is taken, and rejects if it never can, for want of a permission for
-   * instance.
+   * Resolves when the link listens. It keeps trying while the port is taken, and rejects if it can never listen, for example because a
+   * permission is missing.
    */
   get listening(): Promise<void> {
     return this.#link.listening;
   }
 
   /**
-   * Sends a value to the function `onMessage(name, value)` of the Text DAT `deno_messages`, which stands beside the link's DATs; resolves
-   * with what it returns.
+   * Sends a value to the function `onMessage(name, value)` of the Text DAT `deno_messages` next to the link's DATs; resolves with the
+   * value that the function returns.
    */
   // deno-lint-ignore no-explicit-any -- what JSON holds
   send(name: string, value: any): Promise<any> {
     const label = `send(${JSON.stringify(name)})`;
     if (typeof name !== "string" || name.length > 1000) {
-      throw new TypeError("Cannot send the message: its name is a string of up to 1000 characters");
+      throw new TypeError("Cannot send the message: its name must be a string of up to 1000 characters");
     }
     return this.#link.ask(["deno_messages", "message", name], [value], label);
   }
 
-  /** Ends the link: TouchDesigner is disconnected, what waits for an answer rejects, and the port is free. */
+  /** Ends the link: TouchDesigner is disconnected, operations that wait for an answer reject, and the port is free. */
   async close(): Promise<void> {
     if (this.#link.owner !== this) return;
     if (links.get(this.#place) === this.#link) links.delete(this.#place);

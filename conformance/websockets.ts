@@ -123,7 +123,7 @@ async function outcomeOf(
   return { frames, end: late ? "late" : "ended", closed: reported };
 }
 
-const TOO_LARGE = `Messages are of ${MAX_MESSAGE_SIZE} bytes at most`;
+const TOO_LARGE = `Messages are limited to ${MAX_MESSAGE_SIZE} bytes`;
 
 /** A difference that is wanted. */
 interface Wanted {

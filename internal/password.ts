@@ -1,9 +1,9 @@
-/** Passwords at rest: scrypt, its salt and its cost in one string, worked out off the event loop, one at a time. */
+/** Stored passwords: the scrypt hash, its salt and its cost in one string. Hashes are computed one at a time, off the event loop. */
 
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import { builtin } from "./engine/deno.ts";
 
-/** What a stored string says. */
+/** The parts of a stored string. */
 interface Stored {
   /** The logarithm of scrypt's N, and its r and p. */
   readonly ln: number;
@@ -14,36 +14,38 @@ interface Stored {
 }
 
 /**
- * One of the settings of equal strength in OWASP's password storage advice. It takes 32 MiB: the one of 128 MiB would push
- * whatever else the machine does, often a renderer, out of the processor's caches.
+ * One of several equally strong settings in OWASP's password storage advice. It takes 32 MiB; the one with 128 MiB would push
+ * the other programs of the machine, often a renderer, out of the processor's caches.
  */
 const COST = { ln: 15, r: 8, p: 3 };
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
-/** The form in which other programs, such as passlib for Python, write scrypt as well: base64 without padding. */
+/** The format of scrypt hashes that other programs, such as passlib for Python, use too: base64 without padding. */
 const FORM = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([a-z0-9+/]{11,86})\$([a-z0-9+/]{22,86})$/i;
-// A mistyped or hostile string must not ask for gigabytes or minutes: OWASP asks for 128 MiB at most, and for a work
+// A mistyped or hostile string must not cost gigabytes or minutes. OWASP recommends at most 128 MiB, and a work
 // (N times r times p) of 2 ** 20.
 const MAX_MEMORY = 2 ** 28;
 const MAX_WORK = 2 ** 22;
 
-/** Characters of a password: Unicode's normal form takes quadratic time. */
+/** The longest password, in characters: normalizing Unicode takes quadratic time. */
 const MAX_LENGTH = 1024;
 
-/** How many may wait for their turn: some ten seconds of work, half a minute on a small machine. */
+/** How many passwords may wait: some ten seconds of work, or half a minute on a small machine. */
 const MAX_WAITING = 32;
 
 let waiting = 0;
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * One at a time, so that whoever guesses passwords keeps one core busy and no more, and in order of arrival.
+ * Runs scrypt for one password at a time, in order of arrival, so that someone who guesses passwords keeps only one core busy.
  */
 function derive(password: string, { ln, r, p }: typeof COST, salt: Uint8Array, bytes: number): Promise<Uint8Array> {
   if (waiting >= MAX_WAITING) {
     return Promise.reject(
-      new Deno.errors.Busy(`Cannot check a password: ${MAX_WAITING} others wait for it. Answer 503, to be tried again`),
+      new Deno.errors.Busy(
+        `Cannot check a password: ${MAX_WAITING} others are waiting. Answer 503, so that it is tried again`,
+      ),
     );
   }
   const { scrypt } = builtin("node:crypto");
@@ -59,7 +61,7 @@ function derive(password: string, { ln, r, p }: typeof COST, salt: Uint8Array, b
   return turn;
 }
 
-/** The parts of a stored string, or undefined where it is none, or asks for too much. */
+/** The parts of a stored string, or undefined if it is invalid or asks for too much. */
 function parse(stored: string): Stored | undefined {
   const [, ln, r, p, salt, hash] = FORM.exec(stored) ?? [];
   if (ln === undefined) return undefined;
@@ -76,16 +78,16 @@ function parse(stored: string): Stored | undefined {
 }
 
 /**
- * Turns a password into a string to be stored in its place: `$scrypt$ln=15,r=8,p=3$`, a random salt, `$`, and the hash.
+ * Turns a password into a string to store instead of it: `$scrypt$ln=15,r=8,p=3$`, a random salt, `$`, and the hash.
  *
- * It is scrypt at the cost that OWASP's password storage advice asks for: 32 MiB and some tenths of a second of one core,
- * on another thread. The same password gives another string each time. Passwords are taken in Unicode's normal form C, the
- * one that clients send (RFC 7617, section 2.1).
+ * It uses scrypt at the cost that OWASP's password storage advice recommends: 32 MiB and some tenths of a second of one
+ * core, on another thread. The same password gives a different string each time. Passwords are converted to Unicode's normal
+ * form C, the one that clients send (RFC 7617, section 2.1).
  *
- * @param password Empty is a password too
- * @throws {TypeError} (rejects) If it is no string
+ * @param password It may be empty
+ * @throws {TypeError} (rejects) If it is not a string
  * @throws {RangeError} (rejects) If it has more than 1,024 characters, or control characters, which Basic authentication cannot carry
- * @throws {Deno.errors.Busy} (rejects) If 32 passwords wait already
+ * @throws {Deno.errors.Busy} (rejects) If 32 passwords are waiting already
  *
  * @example
  * ```ts
@@ -112,24 +114,24 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Whether a password is the one that a string of {@linkcode hashPassword} was made of. Strings of the same form with
- * another cost count as well, up to 256 MiB and four times the work.
+ * Whether a password is the one from which {@linkcode hashPassword} made a string. Strings of the same format with another
+ * cost are accepted too, up to 256 MiB and four times the work.
  *
- * @param password What was sent
- * @param stored What {@linkcode hashPassword} gave
- * @throws {SyntaxError} (rejects) If `stored` is not such a string, or asks for more than that. It is not shown: it may be a
- * password in the clear
- * @throws {Deno.errors.Busy} (rejects) If 32 passwords wait already. One is worked on at a time, in order of arrival
+ * @param password The password that was sent
+ * @param stored The string that {@linkcode hashPassword} returned
+ * @throws {SyntaxError} (rejects) If `stored` is not such a string, or asks for more than that. The message does not show it,
+ * since it may be a plain-text password
+ * @throws {Deno.errors.Busy} (rejects) If 32 passwords are waiting already. They are checked one at a time, in order of arrival
  */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const parsed = typeof stored === "string" ? parse(stored) : undefined;
   if (parsed === undefined) {
     throw new SyntaxError(
-      'Cannot verify a password: what is stored is no string of hashPassword(), such as "$scrypt$ln=15,r=8,p=3$...", or ' +
-        "asks for more than 256 MiB or for more than four times the work",
+      'Cannot verify a password: the stored string is not one of hashPassword(), such as "$scrypt$ln=15,r=8,p=3$...", or ' +
+        "asks for more than 256 MiB or more than four times the work",
     );
   }
-  // No password of this length was hashed.
+  // hashPassword() refuses passwords of this length.
   if (password.length > MAX_LENGTH) return false;
   const hash = await derive(password, parsed, parsed.salt, parsed.hash.length);
   // deno-lint-ignore no-process-global -- as above

@@ -187,7 +187,7 @@ Deno.test("a file that does not hold valid callbacks is refused in one sentence 
       "l.ts",
       "function onHTTPRequest() {}",
       "TypeError",
-      /exports none of onHTTPRequest, .*"export"$/,
+      /exports none of onHTTPRequest, .*"export" in front of each callback$/,
     ],
     [
       "callbacks by name and by default",
@@ -217,7 +217,7 @@ Deno.test("a file that does not hold valid callbacks is refused in one sentence 
 
   await t.step('TypeScript in a file of any name, with language "input"', async () => {
     const error = await refusal(await folder.write("n.dat", "export const a: number = 1;"), "input");
-    assertMatch(error.message, /n\.dat:1:.*"language" set to "node"/);
+    assertMatch(error.message, /n\.dat:1:.*"language" to "node"/);
   });
 
   await t.step("a syntax error in a data: URL", async () => {
@@ -232,7 +232,7 @@ Deno.test("callbacks that never finish loading are abandoned, so the server can 
   await assertRejects(
     () => loadCallbacks(`data:text/javascript,${encodeURIComponent(waiting)}`, "node", 0.05),
     Error,
-    "it has not loaded within 0.05 s",
+    "it did not load within 0.05 s",
   );
   gate.resolve();
 });
@@ -513,13 +513,16 @@ Deno.test("the file for an editor behaves as the template, and has all of its ca
 Deno.test("the file for an editor passes `deno check` with the command in it, even with its comments turned into code", async () => {
   await using folder = new Folder();
   const text = await Deno.readTextFile(await new WebServer().exposeCallbacks(folder.path));
-  const [settings, name] = /^.* by: deno check --config "([^"]+)" (\S+)$/m.exec(text)!.slice(1) as [string, string];
+  const [settings, name] = /^.* file: deno check --config "([^"]+)" (\S+)$/m.exec(text)!.slice(1) as [string, string];
   const check = async (...names: string[]) => {
     const args = ["check", "--quiet", "--no-lock", "--config", settings, ...names];
     const { code, stderr } = await output(Deno.execPath(), args, { cwd: folder.path });
     return { code, errors: stderr };
   };
-  const [active, commented] = text.split("// Two more, which the operator does not have:\n//\n") as [string, string];
+  const [active, commented] = text.split("// Two more callbacks, which the operator does not have:\n//\n") as [
+    string,
+    string,
+  ];
   await folder.write("all.ts", active + commented.replaceAll(/^\/\/ ?/gm, ""));
   assertEquals(await check(name, "all.ts"), { code: 0, errors: "" });
 

@@ -35,7 +35,7 @@ Deno.test("the first login on a server that the network can reach without TLS is
   assertEquals(lines.length, 1);
   assertStringIncludes(
     String(lines[0]),
-    'in the clear, where others on the network can read them: set parameter "secure"',
+    'sent unencrypted, so others on the network can read them: set parameter "secure"',
   );
 });
 

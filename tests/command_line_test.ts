@@ -101,7 +101,7 @@ Deno.test("init writes a callbacks file, never over another, and the program ser
   const text = await Deno.readTextFile(path);
   const second = await run(["init", directory.path], [`--allow-write=${directory.path}`, "--allow-read"]);
   assertEquals(second.code, 1);
-  assertStringIncludes(second.stderr, "was not changed");
+  assertStringIncludes(second.stderr, "already exists and was not changed");
   assertEquals(await Deno.readTextFile(path), text);
   await using running = await startProgram(["--callbacks", path], ["--allow-net", `--allow-read=${directory.path}`]);
   assertEquals(await (await fetch(urlOf(running))).text(), "<b>TouchDesigner: </b>webserver1");

@@ -143,7 +143,7 @@ Deno.test("maxMessageSize counts a message in fragments as one", async () => {
   await raw.send(CONTINUATION, "789012");
   assertEquals((await raw.closed())?.code, 1009);
   await subject.closed;
-  assertEquals(subject.log, ["open", [1009, "Messages are of 10 bytes at most"]]);
+  assertEquals(subject.log, ["open", [1009, "Messages are limited to 10 bytes"]]);
 });
 
 Deno.test("maxBufferedAmount: messages that come faster than an async callback handles them close with 1008", async () => {
@@ -161,7 +161,7 @@ Deno.test("maxBufferedAmount: messages that come faster than an async callback h
   await raw.closed();
   raw[Symbol.dispose]();
   gate.resolve();
-  assertEquals(await subject.closed, [1008, "Messages come faster than they are handled"]);
+  assertEquals(await subject.closed, [1008, "Messages arrive faster than they are handled"]);
   // The message that was being handled, and those that still fitted.
   assertEquals(handled, 1 + 4);
 });
@@ -191,7 +191,7 @@ Deno.test("a stop abandons callbacks that never settle, and still reports each c
   for (let sent = 0; sent < 5; sent++) socket.send("hang");
   await busy.promise;
   await subject.server.stop();
-  assertEquals(subject.log, ["open", [1001, "The server stops"]]);
+  assertEquals(subject.log, ["open", [1001, "The server is stopping"]]);
   assertEquals(subject.errors.length, 1);
 });
 
@@ -249,7 +249,7 @@ Deno.test("sends to a peer that stops reading are refused above maxBufferedAmoun
   const [, ...rows] = subject.server.rows();
   const buffered = Number(rows.find(([name]) => name === client)![3]);
   assert(taken > 0 && Math.abs(buffered - maxBufferedAmount) <= message.length, `${buffered}`);
-  assertEquals(await subject.closed, [1006, "The client took nothing of what waited for it"]);
+  assertEquals(await subject.closed, [1006, "The client stopped reading"]);
   assertEquals(subject.server.webSocketSendBinary(client, message), false);
   assertEquals(subject.server.webSocketConnections.length, 1);
   using third = await RawWebSocket.open(subject.port);

@@ -70,7 +70,7 @@ testWith(
     assertEquals(await server.next(), "stopped");
     const { code, stderr } = await server.ended();
     assertEquals(code, 0);
-    assertStringIncludes(stderr, "The listener ended, and is opened again");
+    assertStringIncludes(stderr, "The listener stopped unexpectedly; reopening it");
     client.close();
     await Deno.remove(program);
   },

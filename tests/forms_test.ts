@@ -114,7 +114,7 @@ Deno.test("JSON counts in maxBodyMemory with the memory that it needs when parse
   await using subject = await looking(async (request) => (await request.json()).length, { maxBodyMemory: 32 * MiB });
   assertEquals(await post(subject.url, `[${"{},".repeat(MiB)}1]`), [
     503,
-    "503 Service Unavailable: Too many bodies are on their way\n",
+    "503 Service Unavailable: Too many request bodies are in memory\n",
   ]);
   // As many bytes in a few strings.
   assertEquals(await post(subject.url, `["${"x".repeat(3 * MiB)}"]`), [200, "1"]);

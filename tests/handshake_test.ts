@@ -104,7 +104,7 @@ Deno.test("origins: POST, PUT, PATCH and DELETE from a foreign page get 403, GET
       const refused = await ask(method, "http://evil.example");
       assertEquals([refused.status, await refused.text()], [
         403,
-        '403 Forbidden: A web page of "http://evil.example" is not admitted: to admit it, set parameter "origins" to ' +
+        '403 Forbidden: A web page from "http://evil.example" is not allowed: to allow it, set parameter "origins" to ' +
         '["same","http://evil.example"]\n',
       ]);
       const admitted = await ask(method, subject.url.slice(0, -1));

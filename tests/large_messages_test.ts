@@ -60,7 +60,7 @@ Deno.test("one message of maxMessageSize may wait while another is handled; more
   });
   assertStringIncludes(
     String(lines[0]),
-    'its messages come faster than they are handled: see parameter "maxBufferedAmount"',
+    'its messages arrive faster than they are handled: see parameter "maxBufferedAmount"',
   );
   // Messages that waited before the close are handled.
   assertEquals([lines.length, handled], [1, 2]);

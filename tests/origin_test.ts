@@ -202,7 +202,7 @@ Deno.test("a refusal tells the page and the user what would admit it, and repeat
     for (const origin of ["http://evil.example:1", "app://other", "file://"]) {
       assertStringIncludes(
         await post(subject.port, origin, "panel.local"),
-        `to admit it, set parameter "origins" to ["http://panel.example","${origin}"]`,
+        `to allow it, set parameter "origins" to ["http://panel.example","${origin}"]`,
       );
     }
     assertStringIncludes(
@@ -213,14 +213,14 @@ Deno.test("a refusal tells the page and the user what would admit it, and repeat
       const answer = await post(subject.port, origin, "panel.local");
       assertMatch(
         answer,
-        /403 [^]*A web page of a malformed origin is not admitted: only a client that is not a browser sends that\n$/,
+        /403 [^]*A web page from a malformed origin is not allowed: only a client that is not a browser sends that\n$/,
         origin,
       );
     }
   });
   assertStringIncludes(
     String(lines[0]),
-    '"http://evil.example:1" is refused: to admit it, set parameter "origins" to ["http://panel.example","http://evil.example:1"]',
+    '"http://evil.example:1" is refused: to allow it, set parameter "origins" to ["http://panel.example","http://evil.example:1"]',
   );
   // The suggested item does admit it.
   await subject.server.set({ origins: ["http://evil.example:1", "app://other", "null", "file://"] });

@@ -135,7 +135,7 @@ Deno.test("a client whose messages wait for an async callback is charged their m
   });
   assertStringIncludes(
     String(lines),
-    'its messages come faster than they are handled: see parameter "maxBufferedAmount"',
+    'its messages arrive faster than they are handled: see parameter "maxBufferedAmount"',
   );
 });
 

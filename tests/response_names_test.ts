@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import type { Callbacks } from "../mod.ts";
 import { printed, running } from "./helpers.ts";
-import { RawWebSocket } from "./raw_websocket.ts";
+import { RawWebSocket } from "./support/raw_websocket.ts";
 
 /** What is printed when requests are answered so, and the status of the last answer. */
 async function warningsOf(answer: Record<string, unknown>, requests = 1): Promise<{ status: number; lines: string[] }> {

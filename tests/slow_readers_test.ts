@@ -104,7 +104,7 @@ Deno.test("a client that does not read a large answer of any kind is dropped aft
   assertEquals(subject.errors, []);
   assertStringIncludes(
     String(warnings[0]),
-    'A client read nothing of its answer, so the answer is dropped: see parameter "idleTimeout"',
+    'A client did not read its answer, so the answer was dropped: see parameter "idleTimeout"',
   );
 });
 

@@ -229,7 +229,7 @@ Deno.test("the signal of requests is aborted by a stop", async () => {
   const answer = raw(subject.port, "GET / HTTP/1.1\nHost: x\n\n");
   await asked.promise;
   await subject.server.stop();
-  assert((await answer).endsWith("AbortError: The server stops"));
+  assert((await answer).endsWith("AbortError: The server is stopping"));
 });
 
 Deno.test("an upload under way arrives, is handled and answered when the server stops", async () => {

@@ -72,7 +72,7 @@ testWith([LINUX, "python3"], "the end of its terminal stops the program graceful
   const closed = once(socket, "close");
   await terminal.tell("hangup");
   const { code, reason } = await closed;
-  assertEquals([code, reason], [1001, "The server stops"]);
+  assertEquals([code, reason], [1001, "The server is stopping"]);
   assertEquals(await terminal.ended(), "code 0");
 });
 

@@ -47,10 +47,10 @@ async function assertRefused(
 }
 
 const RSA = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
-const TAKES = "it takes RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
+const TAKES = "it accepts RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
 const CLOSED =
-  'does not open with parameter "password": either that is wrong, or the encryption is none that Deno opens ' +
-  "(PKCS#8 with PBES2 or scrypt and AES; the older one of OpenSSL with AES or 3DES)";
+  'does not open with parameter "password": either the password is wrong, or Deno does not support the encryption ' +
+  "(it supports PKCS#8 with PBES2 or scrypt and AES, and the older format of OpenSSL with AES or 3DES)";
 
 for (
   const [kind, options] of [
@@ -179,7 +179,7 @@ for (
 ) {
   tlsTest(`a key of ${kind} is refused by its name`, async (files) => {
     const pair = await files.pair("server", {}, options);
-    const detail = `holds a private key of a kind that Deno does not take, ${kind}: ${TAKES}`;
+    const detail = `holds a private key of a kind that Deno does not accept, ${kind}: ${TAKES}`;
     await assertRefused(files, pair, `Cannot use parameter "privatekey": "server.key" ${detail}`);
   });
 }
@@ -190,7 +190,7 @@ tlsTest("a key of a kind that Deno cannot even name, or that is damaged, is refu
   const damaged = await files.write("damaged.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
   for (const privatekey of [brainpool, damaged]) {
     const name = privatekey.split("/").at(-1);
-    const detail = `holds a private key that is damaged or of a kind that Deno does not take: ${TAKES}`;
+    const detail = `holds a private key that is damaged or of a kind that Deno does not accept: ${TAKES}`;
     await assertRefused(files, { privatekey, certificate }, `Cannot use parameter "privatekey": "${name}" ${detail}`);
   }
 });
@@ -231,7 +231,8 @@ tlsTest("a chain is sent whole: a client that knows the root only accepts it", a
   assertStringIncludes(String(error.cause), "UnknownIssuer");
 
   const reversed = await files.write("reversed.crt", second! + first!);
-  const detail = '"reversed.crt" holds the certificate of the private key at place 2: put it first, its issuer next';
+  const detail =
+    '"reversed.crt" holds the certificate of the private key at position 2: put it first, followed by its issuer';
   await assertRefused(files, { ...leaf, certificate: reversed }, `Cannot use parameter "certificate": ${detail}`);
 });
 
@@ -288,7 +289,7 @@ tlsTest("a file with several private keys is refused", async (files) => {
 tlsTest("secure without a privatekey or a certificate is refused", async (files) => {
   const { privatekey, certificate } = await files.pair();
   const sentence = (name: string) =>
-    `Cannot use parameter "secure": parameter "${name}" is to name a PEM file, and is blank`;
+    `Cannot use parameter "secure": parameter "${name}" is blank; set it to a PEM file`;
   await assertRefused(files, { privatekey }, sentence("certificate"));
   await assertRefused(files, { certificate }, sentence("privatekey"));
   await assertRefused(files, {}, sentence("privatekey"));
@@ -363,7 +364,7 @@ tlsTest("a certificate of X.509 version 1 is refused", async (files) => {
   const files1 = ["-in", "server.crt.csr", "-signkey", "server.key", "-out", "v1.crt"];
   await files.openssl("x509", "-req", "-days", "30", ...files1);
   const sentence =
-    'Cannot use parameter "certificate": "v1.crt" holds a certificate of X.509 version 1, and Deno takes version 3 only';
+    'Cannot use parameter "certificate": "v1.crt" holds a certificate of X.509 version 1, but Deno accepts only version 3';
   await assertRefused(files, { privatekey, certificate: files.path("v1.crt") }, sentence);
 });
 
@@ -387,7 +388,7 @@ for (
     const pair = await files.pair();
     const path = await files.write("bad.pem", content);
     const no = (wanted: string) =>
-      detail ?? `is no PEM file: no part of it is from "-----BEGIN ${wanted}-----" to "-----END ${wanted}-----"`;
+      detail ?? `is not a PEM file: it has no section from "-----BEGIN ${wanted}-----" to "-----END ${wanted}-----"`;
     const start = (name: string) => `Cannot use parameter "${name}": "bad.pem" `;
     await assertRefused(files, { ...pair, privatekey: path }, start("privatekey") + no("PRIVATE KEY"));
     await assertRefused(files, { ...pair, certificate: path }, start("certificate") + no("CERTIFICATE"));
@@ -415,7 +416,7 @@ tlsTest("a missing file, a directory, and a file that is too large are refused",
   for (const parameter of ["privatekey", "certificate"] as const) {
     for (
       const [name, detail] of [
-        ["absent.pem", "is not there; a path starts at the working directory"],
+        ["absent.pem", "does not exist (paths are relative to the working directory)"],
         ["folder", "is a directory, not a PEM file"],
         ["large.pem", "has 1099511627776 bytes, which is too much for a PEM file"],
       ]

@@ -244,10 +244,11 @@ tlsTest("restart() with a bad renewed certificate leaves the old one serving, so
   await using subject = await running(callbacks, { secure: true, ...pair });
   const before = await fingerprint(pair.certificate);
   using open = await openSocket(subject.url, pair.certificate);
-  for (const spoil of [garble, () => Deno.remove(pair.certificate)]) {
+  const spoilings = [[garble, "is not a PEM file"], [() => Deno.remove(pair.certificate), "does not exist"]] as const;
+  for (const [spoil, what] of spoilings) {
     await spoil();
     const error = await assertRejects(() => subject.server.restart(), Error);
-    assertStringIncludes(error.message, `Cannot use parameter "certificate": "${pair.certificate}" is no`);
+    assertStringIncludes(error.message, `Cannot use parameter "certificate": "${pair.certificate}" ${what}`);
     assertEquals(subject.errors.splice(0).map(({ name, error }) => [name, error]), [["restart", error]]);
     assertEquals(await served(subject.port), before);
     await assertEchoes(open.socket);
@@ -403,7 +404,7 @@ for (
 ) {
   tlsTest(`${what} the permission to read, the error of the start has the exact flag`, async (files) => {
     const [parameter] = file.endsWith("key") ? ["privatekey"] : ["certificate"];
-    const sentence = `Cannot use parameter "${parameter}": "${file}" may not be read: run Deno with ${FLAG}`;
+    const sentence = `Cannot use parameter "${parameter}": "${file}" cannot be read: run Deno with ${FLAG}`;
     assertEquals(await printedBy(files, [...flags]), `made\nNotCapable: ${sentence}\n`);
   });
 }
@@ -451,7 +452,7 @@ tlsTest("on a terminal, Deno asks only for the two files, and the server starts"
 tlsTest("on a terminal, a refusal is asked for once, and its error has the exact flag", async (files) => {
   const text = await onTerminal(files, "n");
   assertEquals(asked(text), ["read access certs/server.key"]);
-  const sentence = `Cannot use parameter "privatekey": "certs/server.key" may not be read: run Deno with ${FLAG}`;
+  const sentence = `Cannot use parameter "privatekey": "certs/server.key" cannot be read: run Deno with ${FLAG}`;
   assertStringIncludes(text, `NotCapable: ${sentence}`);
 }, TERMINAL);
 

@@ -11,7 +11,7 @@ export interface Address {
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 const CLIENT = /^(?:(?:[\d.]+|\[[\w:.%-]+\]):\d{1,5}|(?:unix|vsock):\d+)$/i;
 
-/** The address as text; of an IPv4 address in IPv6 form (`::ffff:127.0.0.1`), the IPv4 address. */
+/** The address as text. An IPv4 address in IPv6 form (`::ffff:127.0.0.1`) becomes the IPv4 address. */
 export function formatAddress(hostname: string, port: number): string {
   if (hostname.startsWith("::ffff:") && hostname.includes(".")) hostname = hostname.slice(7);
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
@@ -27,7 +27,7 @@ export function isWildcard(hostname: string): boolean {
   return hostname === "::" || hostname === "0.0.0.0";
 }
 
-/** Whether this is an IP address of this machine for itself, with or without brackets. */
+/** Whether this is a loopback IP address, with or without brackets. */
 export function isLoopback(hostname: string): boolean {
   return /^(?:127(?:\.\d{1,3}){3}|\[::1\]|::1)$/.test(hostname);
 }
@@ -41,7 +41,7 @@ function literalOf(host: string): string | undefined {
 }
 
 /**
- * The address that a request was sent to, as well as can be told: on a wildcard address, Deno does not say which one it came in by.
+ * The address that a request was sent to, as far as it is known: on a wildcard address, Deno does not say which one it came in by.
  *
  * @param host The `Host` header
  * @param client The address of the client

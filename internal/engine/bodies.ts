@@ -1,18 +1,18 @@
-/** What the bodies of one run share. */
+/** The limits that the bodies of one run share. */
 
 import type { Deadlines } from "./deadlines.ts";
 import { turns } from "./deno.ts";
 import { badRequest } from "./fault.ts";
 import type { Settings } from "./limits.ts";
 
-/** Small chunks that are read in one turn of the event loop: they may come faster than it turns (H5), and others need their turn. */
+/** Small chunks that are read in one turn of the event loop. They may arrive faster than it turns (H5), and would hold up everything else. */
 const SMALL_CHUNKS_PER_TURN = 64;
 
 /** The memory and the turns of the event loop for all bodies of a run. */
 export class Bodies {
   readonly settings: Settings;
   readonly deadlines: Deadlines;
-  /** Whether the run is over, so that no body is read on. */
+  /** Whether the run is over, so that no body is read any further. */
   areOver = false;
   /** Bytes in use. */
   #used = 0;
@@ -28,7 +28,7 @@ export class Bodies {
   /** @throws {Error} 503 if there is not enough memory left */
   claim(bytes: number): void {
     if (this.#used + bytes > this.settings.limits.maxBodyMemory) {
-      throw badRequest("Too many bodies are on their way", 503);
+      throw badRequest("Too many request bodies are in memory", 503);
     }
     this.#used += bytes;
   }

@@ -10,25 +10,25 @@ import { numberIn, trimmed } from "./header_values.ts";
 import type { Limits } from "./limits.ts";
 import { parseForm, parseJSON } from "./parsing.ts";
 
-/** Bytes a second that a body must bring on average once `requestTimeout` is over: slow is not dead, but a drop now and then is. */
+/** Bytes a second that a body must average once `requestTimeout` is over: slow clients are served, but not one that only drips. */
 const LOWEST_RATE = 512;
-/** Chunks of a body of unknown length that may be of any size. Further ones have `AVERAGE_CHUNK` bytes on average at least. */
+/** Chunks of a body of unknown length that may have any size. Further chunks must average at least `AVERAGE_CHUNK` bytes. */
 const FREE_CHUNKS = 1024;
 const AVERAGE_CHUNK = 256;
 /** Chunks below this size, in bytes, are small: see `Bodies`. */
 const SMALL_CHUNK = 4096;
 /**
- * Bytes of a body that are read on after a refusal, and dropped: many clients look at the answer only when they have sent all. An announced
- * body that is no larger than a film is read to its end; any other may be endless.
+ * Bytes of a body that are still read, and dropped, after a refusal: many clients look at the answer only when they have sent everything. A
+ * body of known length that is no larger than a film is read to its end; any other may be endless.
  */
 const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
-const NOT_WHOLE = "The body did not arrive whole";
-const ANSWERED = "The request was refused, so its body is not read on";
+const NOT_WHOLE = "The body is incomplete";
+const ANSWERED = "The request was refused, so the rest of its body is not read";
 
 /** The body of one request. */
 export class RequestBody {
-  /** When the last chunk came: the deadline of a callback that reads the body moves with it. */
+  /** When the last chunk arrived. Each chunk extends the deadline of a callback that reads the body. */
   readonly progress: Progress;
   readonly #request: Request;
   readonly #info: Deno.ServeHandlerInfo | undefined;
@@ -36,13 +36,13 @@ export class RequestBody {
   readonly #stopped: AbortSignal;
   readonly #bodies: Bodies;
   readonly #limits: Limits;
-  /** The length that is announced, or NaN. Deno refuses it beside a `Transfer-Encoding`, and holds an HTTP/1.1 body to it. */
+  /** The announced length; NaN if it is malformed. Deno refuses one beside a `Transfer-Encoding`, and enforces it for an HTTP/1.1 body. */
   readonly #length: number | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null | undefined;
   #size = 0;
   #chunks = 0;
   #smallChunks = 0;
-  /** Milliseconds that reads have waited. */
+  /** Milliseconds that reads have waited so far. */
   #waited = 0;
   #used = false;
   #ended = false;
@@ -50,9 +50,9 @@ export class RequestBody {
   #claimed = 0;
   /** Reads of the whole body that are under way. */
   #readings = 0;
-  /** The answer was given. */
+  /** The answer has been given. */
   #released = false;
-  /** The request was refused: what is left of the body is dropped. */
+  /** The request was refused: the rest of the body is dropped. */
   #refused = false;
   /** A read failed, so the callback cannot read on. */
   #failed = false;
@@ -70,18 +70,18 @@ export class RequestBody {
     if (length !== null) this.#length = numberIn(length);
   }
 
-  /** Whether the body is empty. HTTP/2 needs no length for a body, so only an explicit 0 says so. */
+  /** Whether the body is empty. HTTP/2 needs no Content-Length, so only an explicit 0 means "no body". */
   get isEmpty(): boolean {
     return this.#length === 0;
   }
 
-  /** Why the body is not taken, as far as that can be told before it arrives. */
+  /** Why the body is refused, as far as that is known before it arrives. */
   fault(): Fault | undefined {
-    if (Number.isNaN(this.#length)) return { status: 400, detail: "The Content-Length header is not one number" };
+    if (Number.isNaN(this.#length)) return { status: 400, detail: "The Content-Length header is not a single number" };
     return faultOf(this.#sizeError(this.#length ?? 0));
   }
 
-  /** Whether the body is in a transfer coding that Deno does not undo (H4; RFC 9112, section 6.1). */
+  /** Whether the body is in a transfer coding that Deno does not decode (H4; RFC 9112, section 6.1). */
   get isCoded(): boolean {
     const coding = headerOf(this.#request, "transfer-encoding");
     return coding !== null && trimmed(coding).toLowerCase() !== "chunked";
@@ -93,7 +93,7 @@ export class RequestBody {
   }
 
   /**
-   * The whole body if it has arrived already, at once. Counts as memory in use until `release()`.
+   * The whole body, without waiting, if it has arrived already. Counts as memory in use until `release()`.
    *
    * @throws {Error} 413 or 503 if it goes over a limit
    */
@@ -127,7 +127,7 @@ export class RequestBody {
   /** The body as a stream, which ends in an error if it goes over a limit. Null if there is none. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     if (this.#open() === undefined) return null;
-    if (this.#bytes) throw new TypeError("Cannot read the body as a stream: it was read whole");
+    if (this.#bytes) throw new TypeError("Cannot read the body as a stream: it was read already");
     return this.#stream ??= new ReadableStream({
       pull: async (controller) => {
         const chunk = await this.#read();
@@ -146,7 +146,7 @@ export class RequestBody {
     return this.#used;
   }
 
-  /** The answer is given: the memory is given back, as soon as nothing reads the body any more. */
+  /** To be called when the answer has been given: frees the memory as soon as nothing reads the body any more. */
   release(): void {
     this.#released = true;
     if (this.#readings === 0) this.#release(this.#claimed);
@@ -154,8 +154,8 @@ export class RequestBody {
   }
 
   /**
-   * The answer to a request whose body is not taken, or not to its end. The rest is dropped: over HTTP/2 before the answer, since Deno resets
-   * the stream as soon as that is sent, and some clients lose the answer then (H3).
+   * The answer to a request whose body is refused, or not read to its end. The rest is dropped: over HTTP/2 before the answer, since Deno
+   * resets the stream as soon as the answer is sent, and some clients then lose the answer (H3).
    */
   refuse(status: number, detail?: string): Response | Promise<Response>;
   refuse(answer: Response): Response | Promise<Response>;
@@ -165,12 +165,12 @@ export class RequestBody {
     this.#refused = true;
     this.release();
     if (!isFirst) return answer;
-    // There is no time left for a body that is late.
+    // A body that is too late (408) gets no more time.
     const rest = this.#drop(answer.status !== 408);
     return isHTTP2(this.#request) ? rest.then(() => answer) : answer;
   }
 
-  /** Does something for which memory is claimed. It is given back at the end if the answer was given meanwhile. */
+  /** Does work that claims memory, and frees it at the end if the answer has been given meanwhile. */
   async #counted<Value>(work: () => Promise<Value>): Promise<Value> {
     this.#readings++;
     try {
@@ -190,7 +190,7 @@ export class RequestBody {
     this.#claimed -= bytes;
   }
 
-  /** The reader. It is several times as fast as `Request.bytes()` (C7), and can be left. */
+  /** The reader. It is several times as fast as `Request.bytes()` (C7), and need not read to the end. */
   #open(): ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined {
     if (this.#reader === undefined) this.#reader = bodyOf(this.#request)?.getReader() ?? null;
     return this.#reader ?? undefined;
@@ -201,7 +201,7 @@ export class RequestBody {
     return size > maxBodySize ? badRequest(`The body is larger than ${maxBodySize} bytes`, 413) : undefined;
   }
 
-  /** The next chunk as it comes, or undefined at the end. */
+  /** The next chunk as it arrives, or undefined at the end. */
   async #next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const reader = this.#open();
     if (reader === undefined) {
@@ -245,7 +245,7 @@ export class RequestBody {
       return this.#checked(this.#refused ? undefined : await this.#next());
     } catch (error) {
       this.#failed = true;
-      // The answer is on its way, perhaps with this body in it, and nobody reads on.
+      // The answer is on its way, perhaps with this body in it, and nobody reads any further.
       if (this.#released && !this.#refused) void this.#open()?.cancel().catch(() => {});
       throw error;
     }
@@ -258,9 +258,9 @@ export class RequestBody {
     if (error) throw error;
     const { maxBodySize } = this.#limits;
     if (this.#length === undefined && ++this.#chunks > FREE_CHUNKS + maxBodySize / AVERAGE_CHUNK) {
-      throw badRequest(`The body comes in chunks of less than ${AVERAGE_CHUNK} bytes`, 413);
+      throw badRequest(`The body arrives in chunks of less than ${AVERAGE_CHUNK} bytes`, 413);
     }
-    if (this.#isTooSlow()) throw badRequest(`The body comes at less than ${LOWEST_RATE} bytes a second`, 408);
+    if (this.#isTooSlow()) throw badRequest(`The body arrives at less than ${LOWEST_RATE} bytes a second`, 408);
     return chunk;
   }
 
@@ -282,7 +282,7 @@ export class RequestBody {
   /**
    * Drops the rest of the body.
    *
-   * @returns When what is read of it has been read; the connection is let go once the answer is sent
+   * @returns Resolves when no more of it will be read. If some is left, the connection ends once the answer has been sent
    */
   #drop(readsOn: boolean): Promise<void> {
     this.#refused = true;
@@ -292,7 +292,7 @@ export class RequestBody {
     return rest;
   }
 
-  /** Reads the rest of the body, up to a limit. Over HTTP/1.1, Deno would read on without limit otherwise (H3). */
+  /** Reads the rest of the body, up to a limit. Otherwise Deno would read an HTTP/1.1 body without limit (H3). */
   async #readOn(): Promise<void> {
     const most = this.#length !== undefined && this.#length <= FILM ? FILM : this.#size + READ_ON;
     const allowed = this.#smallChunks + FREE_CHUNKS;
@@ -301,11 +301,11 @@ export class RequestBody {
     try {
       while (!this.#ended && mayReadOn()) await this.#next();
     } catch {
-      // The rest did not come.
+      // The rest did not arrive.
     }
   }
 
-  /** Ends the connection, if there is still more of the body, once the answer is sent. */
+  /** Once the answer has been sent, ends the connection if some of the body is left. */
   async #letGo(): Promise<void> {
     const reader = this.#open();
     await this.#info?.completed.catch(() => {});
@@ -314,7 +314,7 @@ export class RequestBody {
   }
 }
 
-/** The body of a Fetch `Request`, also of one that is bounded. */
+/** The original body of a Fetch `Request`, even after `bound()` has replaced it. */
 function bodyOf(request: Request): Request["body"] {
   return Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!.call(request);
 }

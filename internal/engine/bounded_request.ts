@@ -3,10 +3,10 @@
 import type { RequestBody } from "./body.ts";
 import { headerOf } from "./deno.ts";
 
-/** What reads the body of a Fetch `Request`, by way of the bounded stream. */
+/** Methods of a Fetch `Request` that are replaced by those of the same name of `RequestBody`. */
 const READERS = ["text", "json", "formData"] as const;
 
-/** Has a Fetch `Request` give its body only within the limits. */
+/** Makes a Fetch `Request` give its body only within the limits. */
 export function bound(request: Request, body: RequestBody): void {
   const methods = Object.fromEntries(READERS.map((name) => [name, { value: () => body[name]() }]));
   Object.defineProperties(request, {
@@ -20,7 +20,7 @@ export function bound(request: Request, body: RequestBody): void {
     },
     clone: {
       value() {
-        throw new TypeError("Cannot clone the request: its body is read once, as it arrives");
+        throw new TypeError("Cannot clone the request: its body can be read only once, as it arrives");
       },
     },
   });

@@ -1,10 +1,10 @@
-/** The chunks of a body, kept without the buffers that they came in. */
+/** The chunks of a body, kept without the large buffers that they may arrive in. */
 
-/** Bytes of the blocks into which small chunks are copied, at first and at most. */
+/** Sizes of the blocks into which small chunks are copied, in bytes: of the first one, and at most. */
 const FIRST_BLOCK = 1024;
 const LARGEST_BLOCK = 64 * 1024;
 
-/** The chunks of a body. Deno hands over views of buffers of 64 KiB, so small ones are copied, and large ones kept. */
+/** The chunks of a body. Deno delivers views of 64 KiB buffers, so small chunks are copied and large ones are kept. */
 export class Chunks {
   readonly #blocks: Uint8Array<ArrayBuffer>[] = [];
   #size = 0;
@@ -34,7 +34,7 @@ export class Chunks {
     this.#filled = 0;
   }
 
-  /** All of them, in a buffer of their own. */
+  /** All chunks, in a buffer that holds nothing else. */
   joined(): Uint8Array<ArrayBuffer> {
     this.#endBlock();
     const [first] = this.#blocks;

@@ -1,4 +1,4 @@
-/** The address of a client, also behind proxies that are trusted. */
+/** The address of a client, even behind trusted proxies. */
 
 import { type Address, canonicalIP, formatAddress } from "./address.ts";
 import { trimmed } from "./header_values.ts";
@@ -18,7 +18,7 @@ function forwardedIP(item: string): string | undefined {
 
 let unnamed = 0;
 
-/** A name for a client without an address, as on a Unix socket. Each request and each WebSocket has its own. */
+/** A name for a client without an address, as on a Unix socket. It is unique to each request and each WebSocket. */
 function unnamedClient(info: Deno.ServeHandlerInfo | undefined): string {
   return info === undefined ? "" : `${info.remoteAddr.transport}:${++unnamed}`;
 }
@@ -38,7 +38,7 @@ export function clientAddressOf(
   let client = peer.hostname;
   for (const item of headerOf(request, "x-forwarded-for")?.split(",").reverse() ?? []) {
     const forwarded = forwardedIP(item);
-    // No proxy wrote this, so neither it nor what stands in front of it can be trusted.
+    // No proxy wrote this, so neither it nor the items before it can be trusted.
     if (forwarded === undefined) break;
     client = forwarded;
     if (!proxies.has(forwarded)) break;

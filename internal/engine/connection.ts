@@ -6,9 +6,9 @@ import type { Limits, Settings } from "./limits.ts";
 import { type Message, Outbox } from "./outbox.ts";
 import { Queue } from "./queue.ts";
 
-/** Looks at a connection, half a second apart, in which it opens: otherwise the client had left before, and no event comes (L1). */
+/** Checks, half a second apart, within which a connection must open; if it has not, the client left before, and no event comes (L1). */
 const OPEN_LOOKS = 3;
-/** Milliseconds for a peer to answer a close, unless `idleTimeout` is less: if it never does, no event comes (W3). */
+/** Milliseconds that a client has to answer a close, unless `idleTimeout` is less: if it never does, no event comes (W3). */
 const CLOSE_TIMEOUT = 5_000;
 /** RFC 6455, section 7.4.1: the code for a connection that ended without a close. */
 const ABNORMAL = 1006;
@@ -27,33 +27,36 @@ interface End {
 }
 
 /**
- * What is going on, with what belongs to it. `open` and `closing` become `closed` exactly once, which reports the close;
+ * The state of a connection, with its data. `open` and `closing` become `closed` exactly once, which reports the close;
  * `connecting` may become `closed` without a report.
  */
 type State =
-  /** The handshake is answered. `looks` counts the looks at it. */
+  /** The handshake has been answered. `looks` counts the checks since then. */
   | { readonly is: "connecting"; looks: number }
   | { readonly is: "open" }
-  /** We have sent a close. `since` is the first look after that, in milliseconds as `check()` counts them. */
+  /** We have sent a close. `since` is the time of the first check after that, in milliseconds by the clock of `check()`. */
   | { readonly is: "closing"; readonly end: End; since: number | undefined }
   | { readonly is: "closed" };
 
 const OPEN: State = { is: "open" };
 const CLOSED: State = { is: "closed" };
 
-/** What a connection tells the set that it is in. */
+/** The reports of a connection to the set that it is in. */
 export interface Membership {
-  /** It is open. False: the set takes no more. A Promise: when the close of the client that had its address before is handled. */
+  /**
+   * It is open. Returns false if the set accepts no more, or a promise that resolves when the close of the client that had this address
+   * before has been handled.
+   */
   opened(connection: Connection): boolean | Promise<void>;
   /** It is closed. */
   closed(connection: Connection): void;
-  /** Its last event is handled. */
+  /** Its last event has been handled. */
   done(connection: Connection): void;
-  /** Deno has let go of its socket. */
+  /** Deno has released its socket. */
   gone(connection: Connection): void;
 }
 
-/** What the connections of a set share. */
+/** Everything that the connections of a set share. */
 export interface Shared {
   readonly hooks: Hooks;
   readonly settings: Settings;
@@ -72,7 +75,7 @@ export class Connection implements EventListenerObject {
   readonly #queue = new Queue();
   readonly #outbox: Outbox;
   #state: State = { is: "connecting", looks: 0 };
-  /** Deno has let go of the socket, which may be before or after the close; after a time-out it says so twice (W5). */
+  /** Deno has released the socket, which may happen before or after the close. After a time-out it says so twice (W5). */
   #gone = false;
 
   constructor(socket: WebSocket, client: string, uri: string, shared: Shared) {
@@ -93,7 +96,7 @@ export class Connection implements EventListenerObject {
       case "open":
         return this.#open();
       case "close": {
-        // What broke or fell silent is not clean, whatever its code.
+        // A connection that broke or fell silent is not clean, whatever its code.
         const { code, reason, wasClean } = event as CloseEvent;
         // Deno's own close: a ping was not answered. The close of a peer is clean.
         if (code === GOING_AWAY && !wasClean && this.#state.is === "open") {
@@ -103,7 +106,7 @@ export class Connection implements EventListenerObject {
         return this.#letGo();
       }
       case "error":
-        // A close event follows, unless there never was a socket.
+        // A close event follows, unless the socket never opened.
         event.preventDefault();
         if (this.#state.is === "connecting") this.#letGo();
     }
@@ -114,31 +117,31 @@ export class Connection implements EventListenerObject {
     return this.#outbox.bytes;
   }
 
-  /** False if the connection is not open, or too much waits to be sent to it. */
+  /** Sends a message. False if the connection is not open, or too much waits to be sent. */
   send(data: Message): boolean {
     if (this.#state.is !== "open" || this.#socket.readyState !== WebSocket.OPEN) return false;
     const { hooks, settings } = this.#shared;
     if (this.#outbox.send(data, settings.limits.maxBufferedAmount)) return true;
     hooks.warn(
       "unsent",
-      `${this.client} does not take its messages, so further ones are dropped: see parameter "maxBufferedAmount"`,
+      `${this.client} does not read its messages, so further ones are dropped: see parameter "maxBufferedAmount"`,
     );
     return false;
   }
 
-  /** Closes the connection. The close is reported when the peer answers it, or in `CLOSE_TIMEOUT`. */
+  /** Closes the connection. The close is reported when the client answers it, or after `CLOSE_TIMEOUT`. */
   close(code: number, reason: string): void {
     if (this.#state.is !== "open") return;
     this.#state = { is: "closing", end: { code, reason }, since: undefined };
     this.#socket.close(code, reason);
   }
 
-  /** Takes the peer for gone: reports the close now, behind the events that wait. */
+  /** Assumes that the client is gone: reports the close now, after the events that wait. */
   abort(): void {
     this.#finish({ code: ABNORMAL, reason: "" });
   }
 
-  /** Drops a peer that does not do what it should, as far as that can be told now. */
+  /** Drops a client that does not open, close or read in time. */
   check(now: number): void {
     const state = this.#state;
     const idleTimeout = this.#shared.settings.limits.idleTimeout * 1000;
@@ -153,13 +156,13 @@ export class Connection implements EventListenerObject {
       case "open":
         if (!this.#outbox.isStuck(now, idleTimeout)) break;
         this.#warn("stuck", "reads nothing of what is sent to it", "idleTimeout");
-        this.#finish({ code: ABNORMAL, reason: "The client took nothing of what waited for it" });
-        // Deno cannot drop it; it lets go when the peer leaves (W4).
+        this.#finish({ code: ABNORMAL, reason: "The client stopped reading" });
+        // Deno cannot drop the connection; it releases it when the client leaves (W4).
         this.#socket.close();
     }
   }
 
-  /** Takes a client that never opened its socket for gone. */
+  /** Releases a connection that never opened. */
   forget(): void {
     if (this.#state.is !== "connecting") return;
     this.#state = CLOSED;
@@ -191,7 +194,7 @@ export class Connection implements EventListenerObject {
     const size = typeof data === "string" ? sizeOf(data, maxMessageSize) : data.byteLength;
     if (size > maxMessageSize) {
       this.#warn("too big", `sent a message of more than ${maxMessageSize} bytes`, "maxMessageSize");
-      return this.close(MESSAGE_TOO_BIG, `Messages are of ${maxMessageSize} bytes at most`);
+      return this.close(MESSAGE_TOO_BIG, `Messages are limited to ${maxMessageSize} bytes`);
     }
     const cost = size + MESSAGE_COST;
     // One message of any size may wait while another is handled.
@@ -199,9 +202,9 @@ export class Connection implements EventListenerObject {
     if (this.#queue.isBusy && !this.#queue.hasRoomFor(cost, limit)) {
       hooks.warn(
         "unhandled",
-        `${this.client} is closed, since its messages come faster than they are handled: see parameter "maxBufferedAmount"`,
+        `${this.client} was disconnected, since its messages arrive faster than they are handled: see parameter "maxBufferedAmount"`,
       );
-      return this.close(POLICY_VIOLATION, "Messages come faster than they are handled");
+      return this.close(POLICY_VIOLATION, "Messages arrive faster than they are handled");
     }
     this.#queue.run(
       typeof data === "string"
@@ -239,7 +242,7 @@ export class Connection implements EventListenerObject {
   }
 }
 
-/** The bytes of a text; encoded to count them only if its length leaves a doubt. */
+/** The length of a text in bytes of UTF-8. Encodes it only if its length in characters leaves a doubt about the limit. */
 function sizeOf(text: string, limit: number): number {
   return text.length * 3 <= limit || text.length > limit ? text.length : new TextEncoder().encode(text).length;
 }

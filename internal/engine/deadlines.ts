@@ -1,14 +1,14 @@
-/** Giving up what takes too long, by one timer for all that is pending: a timer for each costs more than a request does. */
+/** Abandons work that takes too long, with one timer for all of it: a timer for each would cost more than a request does. */
 
-/** Ticks from the start to the deadline; what is given up is late by less than one of them. */
+/** Ticks from the start to the deadline. Work is abandoned less than one tick late. */
 const TICKS = 8;
 
-/** When something last moved: what moves is not given up. */
+/** When some work last made progress: work that makes progress is not abandoned. */
 export interface Progress {
   tick: number;
 }
 
-/** What is pending. */
+/** Pending work. */
 interface Pending {
   readonly progress: Progress;
   /** From the last progress to the deadline. */
@@ -16,14 +16,14 @@ interface Pending {
   giveUp(atOnce: boolean): void;
 }
 
-/** The deadlines of one kind: all are as far away. */
+/** Deadlines of one kind, which all allow the same time. */
 export class Deadlines {
   readonly #seconds: () => number;
   readonly #pending = new Set<Pending>();
   #tick = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param seconds How long is too long, at the time of the call; 0 is never */
+  /** @param seconds Returns how many seconds work may take at present; 0 is no limit */
   constructor(seconds: () => number) {
     this.#seconds = seconds;
   }
@@ -33,16 +33,16 @@ export class Deadlines {
     return { tick: this.#tick };
   }
 
-  /** It moves. */
+  /** Records progress. */
   moved(progress: Progress): void {
     progress.tick = this.#tick;
   }
 
   /**
-   * Gives something up if it does not end, or move, in time.
+   * Abandons some work if it neither ends nor makes progress in time.
    *
-   * @param giveUp Gets whether its time was cut short
-   * @returns To be called at its end
+   * @param giveUp Abandons it; gets whether its time was cut short
+   * @returns A function to call when the work ends
    */
   add(giveUp: (atOnce: boolean) => void, progress = this.progress(), ticks = TICKS + 1): () => void {
     const pending = { progress, ticks, giveUp };
@@ -52,10 +52,10 @@ export class Deadlines {
   }
 
   /**
-   * The value of a promise, or what `late` returns if it has not settled in time.
+   * The value of a promise, or the one that `late` returns if the promise does not settle in time.
    *
-   * @param late Gets whether its time was cut short
-   * @param failed What a rejection in time becomes
+   * @param late Gets whether the time was cut short
+   * @param failed Turns a rejection in time into a value
    * @param discard Gets a value that comes too late
    */
   race<Value, Late>(
@@ -71,7 +71,7 @@ export class Deadlines {
         (atOnce) => {
           given = true;
           resolve(late(atOnce));
-          // What moves it has its deadline first.
+          // The work that makes this progress has a deadline too, which must come first.
         },
         progress,
         progress === undefined ? undefined : TICKS + 2,
@@ -87,7 +87,7 @@ export class Deadlines {
     });
   }
 
-  /** Gives up all that is pending now, and lets go of the timer. */
+  /** Abandons everything that is pending now, and clears the timer. */
   giveUpAll(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,4 +1,4 @@
-/** One request on its way through the server, and what is known of it. */
+/** One request on its way through the server, and everything known about it. */
 
 import type { Address } from "./address.ts";
 import type { RequestBody } from "./body.ts";
@@ -7,11 +7,11 @@ import type { TrustedProxies } from "./proxies.ts";
 import type { Sendings } from "./sending.ts";
 import { targetOf } from "./target.ts";
 
-/** What the requests of one listener share. */
+/** Everything that the requests of one listener share. */
 export interface Context {
   /** The address it listens on. Undefined if only the owner of the listener knows it. */
   readonly listening: Address | undefined;
-  /** Undefined if there are none. */
+  /** Undefined if no proxy is trusted. */
   readonly proxies: TrustedProxies | undefined;
   /** Aborts when the server begins to stop. */
   readonly stopped: AbortSignal;
@@ -19,7 +19,7 @@ export interface Context {
   readonly sendings: Sendings;
 }
 
-/** One request. What costs something is worked out when it is first read. */
+/** One request. Properties that cost something are computed when they are first read. */
 export class Exchange {
   // Only declared: most requests never have them, and every request would pay for their initialization.
   declare private knownTarget?: string;

@@ -1,6 +1,6 @@
-/** Statuses for what goes wrong: through the fault of a client, or of whoever was to answer. */
+/** Statuses for failures: those that are a client's fault, and those of the code that should have answered. */
 
-/** A status for what a client did wrong, or for what it asks too much of. */
+/** A status for a client that did something wrong, or asks for too much. */
 export type FaultStatus = 400 | 408 | 413 | 503;
 
 /** What to answer. */
@@ -10,7 +10,7 @@ export interface Fault {
   readonly detail: string;
 }
 
-/** The status to answer with, since there is no answer. */
+/** The status to answer with if there is no answer. */
 export class Failure {
   constructor(readonly status: FaultStatus | 500, readonly detail?: string) {}
 }
@@ -28,7 +28,7 @@ export function faultOf(error: unknown): Fault | undefined {
   return typeof error === "object" && error !== null ? faults.get(error) : undefined;
 }
 
-/** An error for a request that cannot be understood, or is not taken whole. */
+/** An error for a request that cannot be understood, or is not read to its end. */
 export function badRequest(detail: string, status: FaultStatus = 400): Error {
   return blame(new Error(detail), status);
 }

@@ -1,18 +1,18 @@
-/** The WebSocket handshake: what must be right about the request, and which headers its answer may have. */
+/** The WebSocket handshake: checks the request, and the headers of its answer. */
 
 import { refusal } from "./answer.ts";
 import { hasItem, isToken, items } from "./header_values.ts";
 
-/** Whether an `Upgrade` header asks for a WebSocket; other protocols are not spoken, and HTTP goes on. */
+/** Whether an `Upgrade` header asks for a WebSocket. Requests for other protocols are answered as plain HTTP. */
 export function asksForWebSocket(upgrade: string): boolean {
   return hasItem(upgrade, "websocket");
 }
 
 /** The refusal of an invalid handshake (RFC 6455, section 4.2.1), or undefined if it is valid. */
 export function handshakeObjection({ method, headers }: Request): Response | undefined {
-  if (method !== "GET") return refusal(405, "A WebSocket is opened with GET", { allow: "GET" });
+  if (method !== "GET") return refusal(405, "A WebSocket handshake must use GET", { allow: "GET" });
   if (!hasItem(headers.get("connection"), "upgrade")) {
-    return refusal(400, "The Connection header of a WebSocket handshake is Upgrade");
+    return refusal(400, "The Connection header of a WebSocket handshake must contain Upgrade");
   }
   const version = headers.get("sec-websocket-version");
   if (version !== "13") {
@@ -30,7 +30,7 @@ export function handshakeObjection({ method, headers }: Request): Response | und
   return undefined;
 }
 
-/** The sub-protocol that the client likes best, if it offers any. */
+/** The sub-protocol that the client prefers, if it offers any. */
 export function preferredProtocol({ headers }: Request): string | undefined {
   return items(headers.get(PROTOCOL))[0];
 }
@@ -38,7 +38,7 @@ export function preferredProtocol({ headers }: Request): string | undefined {
 /** The header of the sub-protocol. */
 export const PROTOCOL = "sec-websocket-protocol";
 
-/** Headers that make the handshake, or that an answer without a body cannot have. */
+/** Headers that belong to the handshake itself, or that an answer without a body cannot have. */
 const OWN = [
   "connection",
   "content-length",
@@ -49,21 +49,21 @@ const OWN = [
 ];
 
 /**
- * Checks the headers to accept a handshake with.
+ * Checks the headers with which a handshake is accepted.
  *
- * @throws {TypeError} If one is not to be set, or the sub-protocol was not offered
+ * @throws {TypeError} If one must not be set, or the sub-protocol was not offered
  */
 export function checkAcceptance(headers: Headers, { headers: asked }: Request): void {
   for (const name of OWN) {
     if (headers.has(name)) {
-      throw new TypeError(`Cannot accept the WebSocket: the header "${name}" is not for a callback to set`);
+      throw new TypeError(`Cannot accept the WebSocket: a callback must not set the header "${name}"`);
     }
   }
   const protocol = headers.get(PROTOCOL);
   const offered = asked.get(PROTOCOL);
   if (protocol !== null && !items(offered).includes(protocol)) {
     throw new TypeError(
-      `Cannot accept the WebSocket: the client does not offer the sub-protocol "${protocol}", but ${offered ?? "none"}`,
+      `Cannot accept the WebSocket: the client offers ${offered ?? "no sub-protocol"}, not sub-protocol "${protocol}"`,
     );
   }
 }

@@ -3,17 +3,17 @@
 import type { Exchange } from "./exchange.ts";
 import type { Failure } from "./fault.ts";
 
-/** The answer to a request, or the status to answer with since there is none. */
+/** The answer to a request, or the status to send if there is no answer. */
 export type Answer = Response | Failure;
 
-/** What the engine calls. No hook throws, and no promise of a hook rejects. */
+/** The functions that the engine calls. No hook throws, and no promise of a hook rejects. */
 export interface Hooks {
   /** Answers a request. */
   request(exchange: Exchange): Answer | Promise<Answer>;
   /**
    * Decides about a valid WebSocket handshake: the headers to accept it with, or the answer that refuses it.
    *
-   * @param protocol The sub-protocol that the client likes best
+   * @param protocol The sub-protocol that the client prefers
    */
   handshake(exchange: Exchange, protocol: string | undefined): Decision | Promise<Decision>;
   /** A WebSocket is open. What this returns is awaited before the next event of this client. */
@@ -27,12 +27,12 @@ export interface Hooks {
   /** The engine failed to answer. */
   report(error: unknown, during: "request" | "handshake"): void;
   /**
-   * Something that the user should know has happened.
+   * Reports something that the user should know.
    *
-   * @param kind The same for messages that are printed one for many; never from a client
+   * @param kind Groups messages of which only some are printed; must not come from a client
    */
   warn(kind: string, message: string): void;
 }
 
-/** What becomes of a handshake. */
+/** The decision about a handshake: headers accept it, an answer refuses it. */
 export type Decision = Headers | Answer;

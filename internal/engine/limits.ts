@@ -1,6 +1,6 @@
-/** What the engine keeps to. */
+/** The limits of the engine. */
 
-/** The limits, and what else the engine is told. Sizes are in bytes, times in seconds; a time of 0 is no limit. */
+/** The limits, and other settings of the engine. Sizes are in bytes, times in seconds; a time of 0 is no limit. */
 export interface Limits {
   /** Web pages that may open a WebSocket, or send a request that changes something. */
   readonly origins: "same" | "any" | readonly string[];
@@ -10,21 +10,21 @@ export interface Limits {
   readonly trustedProxies: readonly string[];
   /** Whether a body is received before the request is answered, or read by whoever answers it. */
   readonly body: "buffer" | "stream";
-  /** Of one body. */
+  /** The largest request body. */
   readonly maxBodySize: number;
-  /** Of all bodies in memory. */
+  /** The most that all request bodies in memory may take together. */
   readonly maxBodyMemory: number;
-  /** Fields and files of a form. */
+  /** The most fields and files of a form. */
   readonly maxFormFields: number;
-  /** For a body to make progress, and for an answer. */
+  /** The time for a body to make progress, and for an answer. */
   readonly requestTimeout: number;
-  /** WebSockets at once. */
+  /** The most WebSockets at once. */
   readonly maxConnections: number;
-  /** Of one WebSocket message from a client. */
+  /** The largest WebSocket message from a client. */
   readonly maxMessageSize: number;
-  /** Of what waits for one WebSocket client. */
+  /** The most that may wait for one WebSocket client. */
   readonly maxBufferedAmount: number;
-  /** For a client that takes nothing, or answers no ping. */
+  /** The time for a client that does not read, or does not answer pings. */
   readonly idleTimeout: number;
 }
 

@@ -13,13 +13,13 @@ export interface ListenAddress extends Address {
 /** An open listener. */
 export interface Listener {
   readonly address: ListenAddress;
-  /** Whether the environment variable `DENO_SERVE_ADDRESS` has moved it away from what was asked for. */
+  /** Whether the environment variable `DENO_SERVE_ADDRESS` has moved it to another address. */
   readonly isMoved: boolean;
-  /** Closes it and every connection it has, answers under way included. */
+  /** Closes it and all of its connections, including those with answers under way. */
   close(): Promise<void>;
 }
 
-/** What a listener is made of. */
+/** The options of a listener. */
 export interface ListenOptions {
   readonly localaddress: string;
   readonly port: number;
@@ -28,19 +28,19 @@ export interface ListenOptions {
   /** Whether answers are compressed. */
   readonly compression: boolean;
   handler(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response>;
-  /** Answers where the handler could not. */
+  /** Makes the answer if the handler fails. */
   onError(error: unknown): Response;
-  /** Hears that the listener has ended by itself, and is opened again. */
+  /** Called when the listener has stopped unexpectedly and is being reopened. */
   onEnd(error: Error): void;
 }
 
-/** `localhost` leads to a wildcard address, and can be clicked. */
+/** An address with its URL. For a wildcard address the URL has `localhost`, which can be clicked. */
 export function listenAddress(hostname: string, port: number, scheme = "http"): ListenAddress {
   const host = isWildcard(hostname) ? `localhost:${port}` : formatAddress(hostname, port);
   return { hostname, port, url: `${scheme}://${host}/` };
 }
 
-/** A `Deno.serve`, with its own errors. */
+/** Calls `Deno.serve`, and leaves its errors as they are. */
 function accept(options: ListenOptions, hostname: string, port: number): Accepting {
   const abort = new AbortController();
   const { certificate, compression, handler, onError } = options;
@@ -89,7 +89,7 @@ function mayMove({ localaddress }: ListenOptions, hostname: string | undefined):
 }
 
 /**
- * Listens, until it is closed: also if `Deno.serve` ends for want of file descriptors (L2).
+ * Listens until it is closed, even if `Deno.serve` ends for lack of file descriptors (L2).
  *
  * @throws {Deno.errors.AddrInUse | Deno.errors.AddrNotAvailable | Deno.errors.PermissionDenied | Deno.errors.NotCapable | Error}
  * With one sentence that says which parameter to change
@@ -107,7 +107,8 @@ export function listen(options: ListenOptions): Listener {
         (hostname === undefined ? ', or use "tcp:" and an address' : `, or set parameter "localaddress" to ""`),
     );
   }
-  const ended = ({ message }: Error) => options.onEnd(new Error(`The listener ended, and is opened again: ${message}`));
+  const ended = ({ message }: Error) =>
+    options.onEnd(new Error(`The listener stopped unexpectedly; reopening it: ${message}`));
   return {
     address: listenAddress(hostname, port, options.certificate ? "https" : "http"),
     isMoved,
@@ -135,7 +136,7 @@ function explained(error: unknown, hostname: string, port: number): unknown {
   }
   const detail = error instanceof Error ? error.message : String(error);
   return new Deno.errors.AddrNotAvailable(
-    `Cannot listen on ${where}: "${hostname}" is not an address of this machine (${detail}). Set parameter "localaddress" to ` +
-      `one, or to "" for all interfaces`,
+    `Cannot listen on ${where}: "${hostname}" is not an address of this machine (${detail}). Set parameter "localaddress" ` +
+      `to one that is, or to "" for all interfaces`,
   );
 }

@@ -1,4 +1,4 @@
-/** Which web pages may do what changes something: the limit `origins`. */
+/** Which web pages may open a WebSocket or change something: the limit `origins`. */
 
 import { isLoopback } from "./address.ts";
 import { headerOf } from "./deno.ts";
@@ -6,12 +6,12 @@ import type { Hooks } from "./hooks.ts";
 import type { Limits } from "./limits.ts";
 import { authorityOf } from "./target.ts";
 
-/** The origin of an app that shows its pages from files, as Electron, Cordova and libraries of microcontrollers do. No web page has it. */
+/** The origin that apps with pages in files send, such as Electron, Cordova and libraries for microcontrollers. No web page has it. */
 const FILE = "file://";
 
 /**
- * An origin in the form in which browsers send it, or undefined if the text is not one: scheme and host in small letters and ASCII, and a
- * port unless it is the default one. `"null"` is that of a page without one.
+ * An origin in the form in which browsers send it, or undefined if the text is not one: scheme and host in lower case and ASCII, and a
+ * port unless it is the default one. `"null"` is what a page without an origin sends.
  */
 export function canonicalOrigin(text: string): string | undefined {
   if (text === "null" || text === FILE) return text;
@@ -23,24 +23,24 @@ function isThisMachine({ hostname }: URL): boolean {
   return hostname === "localhost" || isLoopback(hostname);
 }
 
-/** Whether a page comes from the host and port that are asked. The names of this machine for itself are one host. */
+/** Whether a page comes from the host and port that the request is sent to. All names of this machine for itself count as one host. */
 function isSame(origin: string, authority: string, secure: boolean): boolean {
   if (origin === FILE) return true;
-  // `URL` takes much for an address that no browser sends as an origin.
+  // `URL` accepts many texts that no browser sends as an origin.
   if (canonicalOrigin(origin.toLowerCase()) === undefined) return false;
   const page = URL.parse(origin);
-  // Over plain http, somebody else on the network may have written the page.
+  // Over plain http, someone else on the network may have written the page.
   if (page === null || !(page.protocol === "https:" || (page.protocol === "http:" && !secure))) return false;
-  // In the scheme of the page, since behind a proxy it may be another than ours; a default port is the same written or not.
+  // Parsed with the scheme of the page, since behind a proxy it may differ from ours. A default port is the same, written or not.
   const asked = URL.parse(`${page.protocol}//${authority}`);
   if (asked === null || page.host === "") return false;
   return asked.host === page.host || (asked.port === page.port && isThisMachine(asked) && isThisMachine(page));
 }
 
 /**
- * Why a request is refused, for a person at the other end, or undefined if it may go on.
+ * Why a request is refused, for the person at the client, or undefined if it is allowed.
  *
- * @param hooks Get a warning for the person at this end
+ * @param hooks Get a warning for the person at the server
  */
 export function originObjection(
   request: Request,
@@ -48,20 +48,20 @@ export function originObjection(
   hooks: Hooks,
 ): string | undefined {
   const origin = headerOf(request, "origin");
-  // Without one it does not come from a web page.
+  // A request without one does not come from a web page.
   if (origin === null || origins === "any") return undefined;
   const list = typeof origins === "string" ? [origins] : origins;
   if (list.some((item) => item === origin || canonicalOrigin(item) === origin)) return undefined;
   if (list.includes("same") && isSame(origin, authorityOf(request) ?? "", secure)) return undefined;
-  const page = `A web page of ${canonicalOrigin(origin) === origin ? `"${origin}"` : "a malformed origin"}`;
+  const page = `A web page from ${canonicalOrigin(origin) === origin ? `"${origin}"` : "a malformed origin"}`;
   const remedy = remedyFor(origin, list);
   hooks.warn("origin", `${page} is refused: ${remedy}`);
-  return `${page} is not admitted: ${remedy}`;
+  return `${page} is not allowed: ${remedy}`;
 }
 
-/** What the person at this end can do. */
+/** What the person at the server can do. */
 function remedyFor(origin: string, list: readonly string[]): string {
   if (origin === "null") return "it is a file or a sandboxed frame; let this server serve it";
   if (canonicalOrigin(origin) !== origin) return "only a client that is not a browser sends that";
-  return `to admit it, set parameter "origins" to ${JSON.stringify([...list, origin])}`;
+  return `to allow it, set parameter "origins" to ${JSON.stringify([...list, origin])}`;
 }

@@ -1,44 +1,44 @@
-/** What waits to be sent to one WebSocket client, and what it costs. */
+/** The messages that wait to be sent to one WebSocket client, and their cost. */
 
 import { MESSAGE_COST } from "./deno.ts";
 
-/** What may be sent. */
+/** A message that can be sent. */
 export type Message = string | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
 
-/** Messages of a batch. The socket tells bytes only, so the number of messages that wait is known to within one batch. */
+/** Messages in a batch. The socket reports only bytes, so the number of waiting messages is known to within one batch. */
 const BATCH = 256;
 /**
- * Empty messages that count as sent at each look at the connection: the socket tells nothing of them. A client that gets other messages
- * too is never affected.
+ * Empty messages that count as sent at each check of the connection, since the socket does not report them. A client that gets other
+ * messages too is never affected.
  */
 const EMPTY_PER_LOOK = 32;
-/** Bytes a second: the socket tells of a message when all of it is sent, so a large one has the time that this rate takes. */
+/** Bytes a second. The socket reports a message only when all of it has been sent, so a large one gets the time that this rate takes. */
 const LOWEST_RATE = 64 * 1024;
 
 interface Batch {
   messages: number;
-  /** At least. */
+  /** A lower bound. */
   bytes: number;
 }
 
 /** The messages on their way to one client. */
 export class Outbox {
   readonly #socket: WebSocket;
-  /** What waits costs, at most, in bytes. To ask the socket costs a fraction of a send. */
+  /** Upper bound of the cost of the waiting messages, in bytes; reading `bufferedAmount` costs a fraction of a send. */
   #cost = 0;
-  /** Full ones that may still wait, oldest first. */
+  /** Full batches that may still wait, oldest first. */
   #batches: Batch[] | undefined;
-  /** Messages of the one that is being filled, and their bytes at least. */
+  /** Messages in the batch that is being filled, and a lower bound of their bytes. */
   #messages = 0;
   #bytes = 0;
-  /** Empty messages since the last other one. */
+  /** Empty messages since the last one with data. */
   #empty = 0;
-  /** When the client was last seen making progress, in milliseconds as `isStuck()` is told; undefined while nothing waits. */
+  /** When the client was last seen making progress, in milliseconds by the clock of `isStuck()`; undefined while nothing waits. */
   #since: number | undefined;
-  /** Bytes that waited then, and that have been added since. */
+  /** Bytes that were waiting then, and bytes that have been added since. */
   #unsent = 0;
   #added = 0;
-  /** Bytes of the largest message since nothing waited. */
+  /** Bytes of the largest message since the outbox was last empty. */
   #largest = 0;
 
   constructor(socket: WebSocket) {
@@ -50,7 +50,7 @@ export class Outbox {
     return this.#socket.bufferedAmount;
   }
 
-  /** Sends a message, unless what waits costs more than a limit. */
+  /** Sends a message, unless the waiting ones cost more than a limit. */
   send(data: Message, limit: number): boolean {
     if (this.#cost > limit && this.#settle() > limit) return false;
     const before = this.#since === undefined ? 0 : this.bytes;
@@ -60,7 +60,7 @@ export class Outbox {
     return true;
   }
 
-  /** Whether the client has taken nothing of what waits for some milliseconds, and those that a large message takes. */
+  /** Whether the client has read nothing for `timeout` milliseconds, plus the time that a large message takes. */
   isStuck(now: number, timeout: number): boolean {
     const unsent = this.bytes;
     if (unsent === 0) {
@@ -89,19 +89,19 @@ export class Outbox {
     this.#messages = this.#bytes = 0;
   }
 
-  /** What waits costs, as far as the socket tells. */
+  /** Corrects the cost of the waiting messages by what the socket reports. */
   #settle(): number {
     const unsent = this.bytes;
     let messages;
     if (unsent === 0) {
-      // An empty message may wait behind nothing else.
+      // Only empty messages may still wait.
       messages = this.#messages = this.#empty;
       this.#bytes = 0;
       this.#batches = undefined;
     } else {
       const batches = this.#batches ?? [];
       let newer = this.#bytes + batches.reduce((sum, { bytes }) => sum + bytes, 0);
-      // What is sent is sent in order: if all that waits fits into newer batches, the oldest one is gone.
+      // Messages are sent in order: if all unsent bytes fit into newer batches, the oldest one has been sent.
       while (batches.length > 0 && newer - batches[0]!.bytes >= unsent) newer -= batches.shift()!.bytes;
       messages = batches.reduce((sum, batch) => sum + batch.messages, this.#messages);
     }

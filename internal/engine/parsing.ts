@@ -1,4 +1,4 @@
-/** Parsing bodies: JSON and forms, with bounds on the time and memory that they take. */
+/** Parses bodies, JSON and forms, with bounds on the time and memory that this takes. */
 
 import { builtin } from "./deno.ts";
 import { badRequest, blame } from "./fault.ts";
@@ -9,12 +9,12 @@ const MAX_DEPTH = 1_000;
 const MAX_KEYS = 100_000;
 /** Slots in which keys are counted by their hash; a power of two, and several times `MAX_KEYS`. */
 const KEY_SLOTS = 1 << 20;
-/** The factor of the hash. It is odd, and not known to those who choose the keys. */
+/** The factor of the hash. It is odd, and unknown to whoever chooses the keys. */
 const HASH_FACTOR = crypto.getRandomValues(new Uint32Array(1))[0]! | 1;
-/** Bytes of JSON that are parsed without a look at what they hold. */
+/** JSON of up to this many bytes is parsed without counting its cost. */
 const SMALL = 1024;
 
-/** What V8 takes for an object or a list, a property, and an item, in bytes. */
+/** Bytes that V8 takes for an object or a list, a property, and an item. */
 const CONTAINER = 64;
 const PROPERTY = 64;
 const ITEM = 16;
@@ -25,7 +25,7 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
 /**
- * The memory that JSON takes once it is parsed, about, in bytes. It may be fifty times the text.
+ * Roughly how many bytes of memory JSON takes once it is parsed. It may be fifty times as many as the text has.
  *
  * @throws {Error} 413 if it is nested too deeply, or has too many different keys
  */
@@ -88,7 +88,7 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** Empty fields of a URL-encoded form, which count as none: parsing millions of them takes time too. */
+/** Empty fields of a URL-encoded form. They do not count as fields, but parsing millions of them takes time too. */
 const MAX_EMPTY = 1_000;
 
 function tooMany(maximum: number): Error {
@@ -107,7 +107,7 @@ function limitFields(bytes: Uint8Array, maximum: number): void {
   }
 }
 
-/** Whether the boundary before this place is the last one: Deno wants `--`, white space, and the end of the line or of the form. */
+/** Whether the boundary before this place is the last one: Deno expects `--`, white space, and the end of the line or of the form. */
 function isEnd(bytes: Uint8Array, start: number): boolean {
   if (bytes[start] !== DASH || bytes[start + 1] !== DASH) return false;
   let at = start + 2;
@@ -131,16 +131,16 @@ function limitParts(bytes: Uint8Array, boundary: string, maximum: number): void 
     }
     next = bytes.indexOf(LF, start);
   }
-  if (!ended) throw blame(new TypeError("The form does not end"), 400, "The body is not a valid form: it does not end");
+  if (!ended) throw blame(new TypeError("The form is cut off"), 400, "The body is not a valid form: it is cut off");
 }
 
-/** Characters of a form's content type. Node's parser takes quadratic time. */
+/** The longest content type of a form, in characters: Node's parser takes quadratic time. */
 const MAX_TYPE = 1024;
 
-/** What RFC 2046, section 5.1.1, allows, without a space at the end. */
+/** A boundary as RFC 2046, section 5.1.1, allows it, without a space at the end. */
 const BOUNDARY = /^[\w'()+,./:=?-](?:[\w'()+,./:=? -]{0,68}[\w'()+,./:=?-])?$/;
 
-/** The content type of a form, with nothing in it but what it needs, so that Fetch reads the same boundary as is counted here. */
+/** The content type of a form, reduced to what it needs, so that Fetch looks for the same boundary that is counted here. */
 function formType(contentType: string | null): { type: string; boundary?: string } | undefined {
   if (contentType === null || contentType.length > MAX_TYPE) return undefined;
   const { MIMEType } = builtin("node:util");
@@ -156,12 +156,12 @@ function formType(contentType: string | null): { type: string; boundary?: string
   return { type: `multipart/form-data; boundary="${boundary}"`, boundary };
 }
 
-const NO_FORM = "The body is not a form: it takes multipart/form-data or application/x-www-form-urlencoded";
+const NO_FORM = "The body is not a form: its type must be multipart/form-data or application/x-www-form-urlencoded";
 
 /**
  * Parses a form.
  *
- * @param maximum Of fields and files
+ * @param maximum The most fields and files
  * @throws {TypeError} If it is not a form
  */
 export async function parseForm(

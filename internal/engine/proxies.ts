@@ -4,15 +4,15 @@ import type { BlockList } from "node:net";
 import { canonicalIP } from "./address.ts";
 import { builtin } from "./deno.ts";
 
-/** The name of all addresses of a machine for itself. */
+/** Stands for all addresses of a machine for itself. */
 const LOOPBACK = "loopback";
 const LOOPBACK_NETWORKS = ["127.0.0.0/8", "::1"];
 
-/** An address or a network, as `BlockList` wants it. */
+/** An address or a network, as `BlockList` takes it. */
 interface Network {
   readonly address: string;
   readonly family: "ipv4" | "ipv6";
-  /** Bits that all addresses of the network share. */
+  /** The number of bits that all addresses of the network share. */
   readonly prefix: number;
 }
 
@@ -36,7 +36,7 @@ export function isProxy(text: string): boolean {
 export class TrustedProxies {
   readonly #networks: BlockList;
 
-  /** @param list What `isProxy` accepts */
+  /** @param list Texts that `isProxy` accepts */
   constructor(list: readonly string[]) {
     // Loaded only if there are proxies.
     const { BlockList } = builtin("node:net");

@@ -19,9 +19,9 @@ export class Queue {
   }
 
   /**
-   * Whether a task may wait too.
+   * Whether there is room for another task to wait.
    *
-   * @param limit Of the bytes that wait
+   * @param limit The most bytes that may wait
    */
   hasRoomFor(cost: number, limit: number): boolean {
     return this.#cost + cost <= limit;

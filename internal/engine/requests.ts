@@ -1,4 +1,4 @@
-/** The way of an HTTP request: its body, the hook that answers it, the answer. */
+/** The path of an HTTP request: its body, the hook that answers it, the answer. */
 
 import { isLasting, refusalOf } from "./answer.ts";
 import { Bodies } from "./bodies.ts";
@@ -12,7 +12,7 @@ import type { Settings } from "./limits.ts";
 import { originObjection } from "./origin.ts";
 import { Sendings } from "./sending.ts";
 
-const STALLED = 'A client read nothing of its answer, so the answer is dropped: see parameter "idleTimeout"';
+const STALLED = 'A client did not read its answer, so the answer was dropped: see parameter "idleTimeout"';
 /** Methods that web pages of other origins may use: they change nothing (RFC 9110, section 9.2.1). */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
@@ -24,7 +24,7 @@ export class Requests {
   readonly #hooks: Hooks;
   readonly #settings: Settings;
   readonly #bodies: Bodies;
-  /** Answers that are awaited, or not yet taken by Deno. */
+  /** Answers that are awaited, or that Deno has not finished yet. */
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
@@ -47,12 +47,12 @@ export class Requests {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenIdle = resolve);
   }
 
-  /** Abandons what is under way: no body is read any further. */
+  /** Abandons the requests under way: no body is read any further. */
   abandon(): void {
     this.#bodies.areOver = true;
   }
 
-  /** An answer to a request whose body is not taken. Unread, it would end the connection with the requests behind it. */
+  /** Answers a request without using its body. An unread body would end the connection, with the requests that follow on it. */
   leaveBody(exchange: Exchange, answer: Response): Sent {
     this.#countAnswer(exchange);
     return this.#bodyOf(exchange).refuse(answer);
@@ -70,7 +70,7 @@ export class Requests {
       exchange.body = undefined;
       return this.#counted(this.#respond(exchange), exchange);
     }
-    // Also a body of length 0: over HTTP/2 its end may be missing, or data may come all the same.
+    // Even a body of length 0: over HTTP/2 its end may be missing, or data may arrive all the same.
     bound(exchange.request, body);
     return this.track(Promise.resolve(this.#respond(exchange)).finally(() => body.release()), exchange.info);
   }
@@ -79,13 +79,13 @@ export class Requests {
     return new RequestBody(request, info, context.stopped, this.#bodies);
   }
 
-  /** The refusal of a request by what is known of it before its body has arrived. */
+  /** Refuses a request for reasons that are known before its body has arrived. */
   #refused({ request }: Exchange, body: RequestBody): Sent | undefined {
     if (!SAFE.includes(request.method)) {
       const detail = originObjection(request, this.#settings.limits, this.#hooks);
       if (detail !== undefined) return body.refuse(403, detail);
     }
-    if (body.isCoded) return body.refuse(501, "The only transfer coding is chunked");
+    if (body.isCoded) return body.refuse(501, "Unsupported Transfer-Encoding: only chunked is supported");
     const fault = body.fault();
     return fault && body.refuse(fault.status, fault.detail);
   }
@@ -156,7 +156,7 @@ export class Requests {
   };
 }
 
-/** The refusal for a body that is not taken. */
+/** The refusal of a request whose body could not be received. */
 function refusalFor(error: unknown, body: RequestBody): Sent {
   const fault = faultOf(error);
   if (fault === undefined) throw error;

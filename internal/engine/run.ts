@@ -21,7 +21,7 @@ export class Run {
   #ended = false;
   #context: Context;
 
-  /** @param listening Where it listens, as far as that is known */
+  /** @param listening Where it listens, if that is known */
   constructor(engine: Engine, listening: Address | undefined) {
     this.#engine = engine;
     this.#requests = new Requests(engine);
@@ -35,7 +35,7 @@ export class Run {
     this.configure();
   }
 
-  /** Works out again what is derived from the limits. */
+  /** Recomputes what is derived from the limits. */
   configure(): void {
     const { trustedProxies } = this.#engine.settings.limits;
     const proxies = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
@@ -44,7 +44,7 @@ export class Run {
 
   /** Answers a request. */
   fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
-    if (this.#ended) return refusalOf(request, 503, "The server stops", { connection: "close" });
+    if (this.#ended) return refusalOf(request, 503, "The server is stopping", { connection: "close" });
     const exchange = new Exchange(request, info, this.#context);
     const upgrade = headerOf(request, "upgrade");
     if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(exchange);
@@ -64,23 +64,23 @@ export class Run {
   }
 
   /**
-   * Takes no more requests, and ends what is under way: WebSockets by a close, event streams by their end, other answers in the time that
-   * they need.
+   * Accepts no more requests, and ends those under way: WebSockets are closed, event streams end, and other answers get the time that they
+   * need.
    *
-   * @param milliseconds To wait for that; what has not ended then is dropped
+   * @param milliseconds How long to wait for that; everything that has not ended by then is dropped
    */
   async end(milliseconds: number): Promise<void> {
     this.#ended = true;
-    this.#stopped.abort(new DOMException("The server stops", "AbortError"));
+    this.#stopped.abort(new DOMException("The server is stopping", "AbortError"));
     this.#requests.sendings.end();
-    const closed = this.sockets.close(1001, "The server stops");
-    // A callback that loads a built-in module is interrupted by what awaits something: its answer has yet to be counted.
+    const closed = this.sockets.close(1001, "The server is stopping");
+    // While a callback loads a built-in module, other async code may run, such as this; the answer of that callback is not counted yet.
     await turns();
     await within(milliseconds, Promise.all([closed, this.#requests.idle()]));
     this.#engine.deadlines.giveUpAll();
     this.#requests.abandon();
     this.sockets.abandon();
-    // An answer that was just given takes one turn to be completed, and the rest of a refused body is let go after it.
+    // An answer that was just given takes one turn to be completed; the rest of a refused body is released after that.
     await turns(1 + ANSWER_TURNS);
   }
 }

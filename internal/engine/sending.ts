@@ -1,12 +1,12 @@
-/** Bodies of answers on their way out, piece by piece: a client that takes nothing is dropped, and a stop can end what has no end. */
+/** Sends the bodies of answers piece by piece, so that a client that reads nothing can be dropped, and a stop can end an endless stream. */
 
 import type { Settings } from "./limits.ts";
 
 /**
- * Bytes of a piece. Smaller pieces cost throughput, and of larger ones more waits for each client that is slow.
+ * Piece size in bytes. Smaller pieces hurt throughput; larger ones keep more in memory for each slow client.
  */
 const PIECE = 64 * 1024;
-/** Milliseconds between two looks at what is under way. */
+/** Milliseconds between two checks of the bodies under way. */
 const CHECK_INTERVAL = 500;
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -17,7 +17,7 @@ function isHighSurrogate(unit: number): boolean {
 
 /** A body under way. */
 interface Sending {
-  /** Looks at it since the client was given its last piece, while it has not asked for the next one. */
+  /** Checks since the last piece was handed to the client; undefined once it asks for the next one. */
   looks: number | undefined;
   /** Fails the answer, and cancels the source. */
   fail(error: Error): void;
@@ -25,7 +25,7 @@ interface Sending {
   end(): void;
 }
 
-/** Why an answer fails whose client takes nothing. Deno tells of it only when that client moves or leaves. */
+/** The error of an answer that its client does not read. Deno reports it only when that client reads again or leaves. */
 export class Stalled extends Error {
   override name = "Stalled";
 }
@@ -35,23 +35,23 @@ export class Sendings {
   readonly #settings: Settings;
   readonly #stalled: () => void;
   readonly #all = new Set<Sending>();
-  /** Those that have no end of their own. */
+  /** Those that never end by themselves. */
   readonly #endless = new Set<Sending>();
   #checks: ReturnType<typeof setInterval> | undefined;
 
-  /** @param stalled Called for each client that is dropped, since it made no progress for `idleTimeout` */
+  /** @param stalled Called for each client that is dropped because it made no progress for `idleTimeout` */
   constructor(settings: Settings, stalled: () => void) {
     this.#settings = settings;
     this.#stalled = stalled;
   }
 
-  /** Sends bytes. They are not copied: what happens to the buffer before its end is sent happens to the answer. */
+  /** Sends bytes. They are not copied, so changing the buffer before it has been sent changes the answer. */
   bytes(bytes: Bytes): ReadableStream<Bytes> {
     let sent = 0;
     return this.#stream({
       next() {
         if (bytes.buffer.detached) {
-          throw new TypeError("The bytes of `response.data` were given away before they were sent");
+          throw new TypeError("The bytes of `response.data` were transferred before they were sent");
         }
         if (sent === bytes.length) return undefined;
         const piece = bytes.subarray(sent, sent + PIECE);
@@ -61,7 +61,7 @@ export class Sendings {
     });
   }
 
-  /** Sends text as UTF-8, encoded piece by piece: a client that is slow holds one piece, not a second copy. */
+  /** Sends text as UTF-8, encoded piece by piece: a slow client costs one piece, not a second copy. */
   text(text: string): ReadableStream<Bytes> {
     // Characters of a piece, if those with many bytes are spread evenly over the text.
     const count = Math.ceil(PIECE * text.length / Buffer.byteLength(text));
@@ -109,7 +109,7 @@ export class Sendings {
     }, endless);
   }
 
-  /** Ends what has no end of its own. */
+  /** Ends the streams that never end by themselves. */
   end(): void {
     for (const sending of this.#endless) sending.end();
   }
@@ -124,14 +124,14 @@ export class Sendings {
       },
       end: () => {
         this.#forget(sending);
-        source.cancel?.("The server stops");
+        source.cancel?.("The server is stopping");
         controller.close();
       },
     };
     let controller: ReadableStreamDefaultController<Bytes>;
     let begun = false;
     const give = (piece: Bytes | undefined) => {
-      // It failed or ended while the source was asked.
+      // It failed or ended while the source was being read.
       if (!this.#all.has(sending)) return;
       if (piece === undefined) {
         this.#forget(sending);
@@ -194,9 +194,9 @@ export class Sendings {
   #check(): void {
     const idleTimeout = this.#settings.limits.idleTimeout * 1000;
     for (const sending of this.#all) {
-      // By looks and not by a clock: while a callback blocks the process, no client can take anything.
+      // Counts checks, not time: while a callback blocks the process, no client can read anything.
       if (idleTimeout === 0 || sending.looks === undefined || ++sending.looks * CHECK_INTERVAL <= idleTimeout) continue;
-      sending.fail(new Stalled("The client took nothing of its answer"));
+      sending.fail(new Stalled("The client did not read its answer"));
       this.#stalled();
     }
   }

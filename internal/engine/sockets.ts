@@ -1,4 +1,4 @@
-/** WebSockets: taking them, and the set of them. */
+/** WebSockets: accepts them, and holds the set of them. */
 
 import { formatAddress, isClientAddress } from "./address.ts";
 import { refusal } from "./answer.ts";
@@ -14,12 +14,12 @@ import { originObjection } from "./origin.ts";
 import type { Message } from "./outbox.ts";
 import { within } from "./within.ts";
 
-/** Milliseconds for a peer to answer the close of a server that stops: a phone that sleeps never does. */
+/** Milliseconds that a client has to answer the close of a stopping server; a sleeping phone never does. */
 const CLOSE_TIMEOUT = 1_000;
-/** Milliseconds between two looks at the connections. */
+/** Milliseconds between two checks of the connections. */
 const CHECK_INTERVAL = 500;
 
-/** The connections that came by one listener, by the address of their clients. */
+/** The connections of one listener, by the address of their clients. */
 export class WebSockets {
   readonly #hooks: Hooks;
   readonly #settings: Settings;
@@ -28,9 +28,9 @@ export class WebSockets {
   /** Those that Deno holds. */
   readonly #held = new Set<Connection>();
   readonly #open = new Map<string, Connection>();
-  /** Closed ones whose last callback has not settled yet, and how to say that it has. */
+  /** Closed ones whose last callback has not settled yet, with the promise to resolve when it has. */
   readonly #finishing = new Map<Connection, PromiseWithResolvers<void>>();
-  /** By client, the last one of them. */
+  /** The last of these for each client. */
   readonly #lastFinishing = new Map<string, Connection>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
@@ -72,7 +72,7 @@ export class WebSockets {
     return connection;
   }
 
-  /** Sends to every client; how many took it. */
+  /** Sends to every client, and returns how many it was sent to. */
   broadcast(data: Message): number {
     let taken = 0;
     for (const connection of this.#open.values()) if (connection.send(data)) taken++;
@@ -80,8 +80,8 @@ export class WebSockets {
   }
 
   /**
-   * The answer to a handshake. It takes some turns of the event loop: a client that is gone before Deno writes the 101 would leave a file
-   * descriptor behind for good (L1). Nothing may fail once the request is upgraded (L3).
+   * The answer to a handshake. It takes some turns of the event loop: a client that is gone before Deno writes the 101 would leak a file
+   * descriptor (L1). Nothing may fail once the request has been upgraded (L3).
    */
   accept(exchange: Exchange): Response | Promise<Response> {
     const { request } = exchange;
@@ -122,10 +122,10 @@ export class WebSockets {
     const left = await hasLeft(request);
     this.#slots.taken--;
     if (left) return refusal(400, "The client has left");
-    if (this.#closed) return refusal(503, "The server stops", { connection: "close" });
+    if (this.#closed) return refusal(503, "The server is stopping", { connection: "close" });
     const { socket, response } = upgradeWebSocket(request, this.#settings.limits.idleTimeout);
     for (const [name, value] of headers) response.headers.append(name, value);
-    // Two proxies may forward the same address by the same port.
+    // Two proxies may forward the same address, and connect from the same port.
     const name = client !== peer && this.#open.has(client) ? peer : client;
     this.#held.add(new Connection(socket, name, uri, this.#shared));
     this.#slots.taken++;
@@ -135,7 +135,7 @@ export class WebSockets {
 
   #startChecks(): ReturnType<typeof setInterval> {
     const checks = setInterval(() => {
-      // By looks and not by a clock: while a callback blocks the process, no client can take anything.
+      // Counts checks, not time: while a callback blocks the process, no client can read anything.
       const now = ++this.#looks * CHECK_INTERVAL;
       for (const connection of this.#held) connection.check(now);
       if (this.#held.size === 0) this.#stopChecks();
@@ -153,7 +153,7 @@ export class WebSockets {
     opened: (connection) => {
       if (this.#closed) return false;
       const { client } = connection;
-      // The address is free again, so the client that had it is gone, though no close has come.
+      // The address is in use again, so the client that had it before is gone, though no close has arrived.
       this.#open.get(client)?.abort();
       this.#open.set(client, connection);
       const before = this.#lastFinishing.get(client);
@@ -182,7 +182,7 @@ export class WebSockets {
   }
 
   /**
-   * Closes every connection, and takes no more. Peers that do not answer in time are taken for gone; resolves when all
+   * Closes every connection, and accepts no more. Clients that do not answer in time count as gone. Resolves when all
    * callbacks have settled.
    */
   async close(code: number, reason: string): Promise<void> {
@@ -197,7 +197,7 @@ export class WebSockets {
     this.#stopChecks();
   }
 
-  /** The time is up: of what waits to be handled, only the closes are. */
+  /** Time is up: of the events that wait, only the closes are still handled. */
   abandon(): void {
     this.#stopChecks();
     for (const connection of [...this.#open.values()]) connection.abort();
@@ -207,7 +207,7 @@ export class WebSockets {
   }
 }
 
-/** What has to be known of a handshake once its request is upgraded, which ends the request. */
+/** The parts of a handshake that are needed after its request has been upgraded, which ends the request. */
 interface Handshake {
   readonly request: Request;
   readonly client: string;

@@ -3,8 +3,8 @@
 import { headerOf } from "./deno.ts";
 import { badRequest } from "./fault.ts";
 
-// What can be a host and port (RFC 3986, section 3.2.2). Anything else would move the path in `Request.url`, which Deno puts together from
-// this header and the target as they came (H2).
+// A valid host and port (RFC 3986, section 3.2.2). Anything else would shift the path in `Request.url`, which Deno puts together from
+// this header and the target as they were sent (H2).
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
 
 /** The last valid host: most requests name the same one. */
@@ -26,7 +26,7 @@ export function targetOf(request: Request): string {
   const host = headerOf(request, "host");
   const { url } = request;
   const start = url.indexOf("//") + 2;
-  // Nearly always: the host as in its header, and a path behind it.
+  // The usual case: the host as in its header, followed by a path.
   if (host !== null && url.startsWith(host, start) && url[start + host.length] === "/" && isHost(host)) {
     return url.slice(start + host.length);
   }
@@ -36,7 +36,7 @@ export function targetOf(request: Request): string {
   if (!isHost(authority) || (host !== null && host !== authority && host !== "" && !isHost(host))) {
     throw badRequest("The Host header is not a valid host");
   }
-  // Without a path it is "/" (RFC 9112, section 3.2.2).
+  // An empty path becomes "/" (RFC 9112, section 3.2.2).
   return behindScheme[end] === "/" ? behindScheme.slice(end) : `/${end < 0 ? "" : behindScheme.slice(end)}`;
 }
 
@@ -44,7 +44,7 @@ export function targetOf(request: Request): string {
 export function authorityOf(request: Request): string | null {
   const host = headerOf(request, "host");
   if (host !== null) return host;
-  // HTTP/2 has it in the URL only, where Deno puts its own address for HTTP/1.0 without a Host header (H2).
+  // HTTP/2 has it only in the URL, where Deno puts its own address for HTTP/1.0 without a Host header (H2).
   const [, scheme, authority] = /^(\w+):\/\/([^/?#]*)/.exec(request.url) ?? [];
   return scheme === "http" && authority!.startsWith("localhost") ? null : authority ?? null;
 }

@@ -1,4 +1,4 @@
-/** Waiting with a limit. */
+/** Waiting with a time limit. */
 
 /** Waits for a promise, but not longer than some milliseconds. */
 export async function within(milliseconds: number, promise: Promise<unknown>): Promise<void> {
@@ -11,7 +11,7 @@ export async function within(milliseconds: number, promise: Promise<unknown>): P
 /**
  * The value of a promise, if it comes in time.
  *
- * @throws {Error} (rejects) If it takes longer than some seconds, with what `late` returns
+ * @throws {Error} (rejects) If it takes longer than some seconds; the error is what `late` returns
  */
 export async function inTime<Value>(seconds: number, promise: Promise<Value>, late: () => Error): Promise<Value> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();

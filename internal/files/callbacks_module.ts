@@ -11,7 +11,7 @@ import { inTime } from "../engine/within.ts";
 
 /** Seconds for a module to load; a server that waits for one can neither start nor stop. */
 const LOAD_TIMEOUT = 30;
-/** Bytes of a callbacks file. */
+/** The largest callbacks file, in bytes. */
 const LARGEST = 16 * 1024 * 1024;
 
 /**
@@ -23,13 +23,13 @@ function locate(source: string | URL): URL {
   return /^[a-z][a-z\d+.-]+:/i.test(source) ? new URL(source) : pathToFileURL(resolve(source));
 }
 
-/** The file of a callbacks module, to be watched. Undefined where it is none: `https:`, `data:`. */
+/** The path of a callbacks module, for watching it. Undefined if it is not a file: `https:`, `data:`. */
 export function callbacksPath(source: string | URL): string | undefined {
   const url = locate(source);
   return url.protocol === "file:" ? fileURLToPath(url) : undefined;
 }
 
-/** How often each file was loaded: Deno keeps a module for good (M1), so a file that is loaded again needs a new URL. */
+/** How often each file was loaded. Deno never forgets a module (M1), so a file that is loaded again needs a new URL. */
 const loads = new Map<string, number>();
 
 function freshURL({ href }: URL): string {
@@ -39,19 +39,19 @@ function freshURL({ href }: URL): string {
 }
 
 /**
- * Loads a module of callbacks: by their names, or as the properties of its default export. A file is loaded anew each
- * time, without the modules that it imports; what is not a file, once in the life of the process.
+ * Loads a module that exports callbacks by their names, or as the properties of its default export. A file is loaded again
+ * each time, but not the modules that it imports. Anything else is loaded once in the life of the process.
  *
- * Each load keeps memory for good (25 KB for a file of 3 KB, 40 KB for one of 6 KB): Deno forgets no module (M1).
+ * Each load leaks memory (25 KB for a file of 3 KB, 40 KB for one of 6 KB), since Deno never forgets a module (M1).
  *
  * @param source A path, relative to the working directory, or a URL: `file:`, `https:`, `data:`
- * @param language `node`: a file is TypeScript, but for one that its extension says to be JavaScript; `input`: a file is
- * what the runtime makes of its extension
- * @throws {Deno.errors.NotFound} (rejects) If there is no such file
+ * @param language `node`: a file is TypeScript, unless its extension says that it is JavaScript; `input`: Deno decides by
+ * its extension
+ * @throws {Deno.errors.NotFound} (rejects) If the file does not exist
  * @throws {Deno.errors.NotCapable} (rejects) If a permission to load is missing
- * @throws {SyntaxError} (rejects) If it, or a module that it imports, is none
+ * @throws {SyntaxError} (rejects) If it, or a module that it imports, has a syntax error
  * @throws {TypeError} (rejects) If its exports are not callbacks
- * @throws {Error} (rejects) If it throws, a module that it imports cannot be had, or it takes too long
+ * @throws {Error} (rejects) If it throws, a module that it imports cannot be loaded, or it takes too long
  */
 export async function loadCallbacks(
   source: string | URL,
@@ -61,8 +61,8 @@ export async function loadCallbacks(
   const url = locate(source);
   const isFile = url.protocol === "file:";
   const module: Module = { url, shown: isFile ? shortPath(url) : abbreviated(url.href), loaded: url.href };
-  // A module may wait at its top level, a host may never answer, and neither may a network disk.
-  const late = () => explained(new Late(`it has not loaded within ${timeout} s`), module);
+  // A module may wait at its top level, and a host or a network disk may never answer.
+  const late = () => explained(new Late(`it did not load within ${timeout} s`), module);
   return pick(await inTime(timeout, load(module, language), late), module.shown);
 }
 
@@ -83,14 +83,14 @@ async function load(module: Module, language: "input" | "node"): Promise<Exports
   }
 }
 
-/** Checks that there is something to read: a pipe or a device may never end. */
+/** Checks that it is a regular file: a pipe or a device may never end. */
 async function checkFile({ url, shown }: Module): Promise<void> {
   let info;
   try {
     info = await Deno.stat(url);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) throw missing(url);
-    // To load it tells what else is wrong.
+    // Loading it will report any other error.
     return;
   }
   if (info.isDirectory) throw new Deno.errors.IsADirectory(`Cannot load callbacks "${shown}": it is a directory`);
@@ -130,7 +130,7 @@ function abbreviated(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** As the user names a file: from the working directory where it is inside. */
+/** A path as the user would write it: relative to the working directory, if the file is inside. */
 function shortPath(file: string | URL): string {
   const path = fileURLToPath(file);
   const short = relative("", path);
@@ -149,14 +149,14 @@ function pick(module: Exports, shown: string): Callbacks {
   );
   if (second !== undefined) {
     throw new TypeError(
-      `Cannot load callbacks "${shown}": it exports some by their names and some by default. Export all in one way`,
+      `Cannot load callbacks "${shown}": it exports some by their names and some by default. Export all in the same way`,
     );
   }
   if (callbacks === undefined) {
     throw new TypeError(
       `Cannot load callbacks "${shown}": it exports none of ${
         CALLBACK_NAMES.join(", ")
-      }. A callback begins with "export"`,
+      }. Put "export" in front of each callback`,
     );
   }
   return callbacks as Callbacks;
@@ -175,10 +175,10 @@ function placeIn(text: string): string | undefined {
   return /(?:file|https?|blob|data):\S+?:\d+:\d+/.exec(text)?.[0];
 }
 
-/** What went wrong, in one sentence, with the file and line where there is one. */
+/** Describes an error in one sentence, with the file and line if they are known. */
 function explained(cause: unknown, { url, shown, loaded }: Module): Error {
   const cannot = `Cannot load callbacks "${shown}":`;
-  /** Text of the runtime, with files as the user names them. */
+  /** Text from Deno, with file names as the user would write them. */
   const tidy = (text: string) =>
     text.replaceAll(loaded, shown)
       .replace(/file:\/\/[^\s"]+?(?=:\d+:\d+|["\s]|$)/g, (file) => shortPath(file));
@@ -186,7 +186,7 @@ function explained(cause: unknown, { url, shown, loaded }: Module): Error {
   if (cause instanceof Late) return new Error(`${cannot} ${cause.message}`);
   const message = cause instanceof Error ? stripVTControlCharacters(cause.message) : "";
   const place = placeIn(message);
-  // The runtime has one code for all that keeps it from having a module, and V8 ends its syntax errors with the place.
+  // Deno has one code for every reason why it cannot get a module, and V8 ends its syntax errors with the place.
   const ofRuntime = cause instanceof Error &&
     ((cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND" || (cause instanceof SyntaxError && place));
   if (!ofRuntime) {
@@ -214,7 +214,7 @@ function explained(cause: unknown, { url, shown, loaded }: Module): Error {
   }
   if (cause instanceof SyntaxError || detail.startsWith("SyntaxError: ")) {
     const asJavaScript = loaded.startsWith("file:") && !isScript(url);
-    const hint = asJavaScript ? '. Parameter "language" set to "node" loads it as TypeScript' : "";
+    const hint = asJavaScript ? '. Set parameter "language" to "node" to load it as TypeScript' : "";
     return new SyntaxError(`${said}${tidy(detail.replace("SyntaxError: ", ""))}${hint}`, { cause });
   }
   return new Error(`${said}${tidy(detail).replace(/\.$/, "")}`, { cause });

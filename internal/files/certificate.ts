@@ -1,4 +1,4 @@
-/** The files of TLS: read, opened with the password, and proved to be what Deno takes. */
+/** The TLS files: reads them, opens the key with the password, and checks that Deno accepts them. */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { builtin } from "../engine/deno.ts";
@@ -12,17 +12,17 @@ type TLSParameters = Pick<WebServerParameters, "privatekey" | "certificate" | "p
 /** A file that a parameter names. */
 interface Source {
   readonly parameter: "privatekey" | "certificate";
-  /** From the working directory. */
+  /** Relative to the working directory. */
   readonly path: string;
 }
 
-/** Bytes; a bundle of all certificate authorities there are has a quarter of it. */
+/** The largest PEM file, in bytes: four times a bundle of all certificate authorities. */
 const LARGEST = 1024 * 1024;
 
 const KEY = /^(?:RSA |EC |ENCRYPTED )?PRIVATE KEY$/;
 const CERTIFICATE = /^CERTIFICATE$/;
 
-/** The private keys that the runtime takes, as the end of a sentence. */
+/** The private keys that Deno accepts, to end an error message. */
 const KINDS = "RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
 
 function fault({ parameter, path }: Source, detail: string, Kind: new (message: string) => Error = SyntaxError): Error {
@@ -31,7 +31,7 @@ function fault({ parameter, path }: Source, detail: string, Kind: new (message: 
 
 function sourceOf(parameter: Source["parameter"], value: string | URL): Source {
   if (value === "") {
-    throw new TypeError(`Cannot use parameter "secure": parameter "${parameter}" is to name a PEM file, and is blank`);
+    throw new TypeError(`Cannot use parameter "secure": parameter "${parameter}" is blank; set it to a PEM file`);
   }
   if (typeof value === "string" && !/^file:/i.test(value)) return { parameter, path: value };
   try {
@@ -47,14 +47,14 @@ function permission(sources: Source[]): string {
   return runDenoWith(`--allow-read=${paths}`);
 }
 
-/** The bytes of a file; the sources are all that are wanted. */
+/** The bytes of a file. `sources` are all files that are read, for the flag in an error message. */
 async function read(source: Source, sources: Source[]): Promise<Uint8Array> {
   const explain = (error: unknown): never => {
     throw unreadable(source, sources, error as Error);
   };
   const { isFile, isDirectory, size } = await Deno.stat(source.path).catch(explain);
   if (isDirectory) throw fault(source, "is a directory, not a PEM file", Deno.errors.IsADirectory);
-  // To read a pipe or a device may take forever.
+  // Reading a pipe or a device may take forever.
   if (!isFile) throw fault(source, "is a pipe or a device, not a PEM file", TypeError);
   if (size > LARGEST) throw fault(source, `has ${size} bytes, which is too much for a PEM file`, RangeError);
   return await Deno.readFile(source.path).catch(explain);
@@ -63,13 +63,13 @@ async function read(source: Source, sources: Source[]): Promise<Uint8Array> {
 function unreadable(source: Source, sources: Source[], error: Error): Error {
   const { NotCapable, NotFound, PermissionDenied } = Deno.errors;
   if (error instanceof NotCapable) {
-    return fault(source, `may not be read: ${permission(sources)}`, NotCapable);
+    return fault(source, `cannot be read: ${permission(sources)}`, NotCapable);
   }
   if (error instanceof NotFound) {
-    return fault(source, "is not there; a path starts at the working directory", NotFound);
+    return fault(source, "does not exist (paths are relative to the working directory)", NotFound);
   }
   if (error instanceof PermissionDenied) {
-    return fault(source, "may not be read by the user that runs Deno", PermissionDenied);
+    return fault(source, "cannot be read by the user that runs Deno", PermissionDenied);
   }
   return fault(source, `cannot be read (${error.message})`, Error);
 }
@@ -80,7 +80,7 @@ interface Section {
   readonly text: string;
 }
 
-/** The sections of a PEM file. What is around them is ignored, as the RFC has it: a byte order mark, names, other text. */
+/** The sections of a PEM file. Everything around them is ignored, as the RFC says: a byte order mark, names, other text. */
 function sectionsOf(text: string): Section[] {
   const sections: Section[] = [];
   const parts = text.split(/-----(BEGIN|END) ([^-\r\n]+)-----/);
@@ -93,7 +93,7 @@ function sectionsOf(text: string): Section[] {
   return sections;
 }
 
-/** What a file is that has not what it should have, as the end of a sentence. */
+/** Describes a file of the wrong kind, to end an error message. */
 function nature(bytes: Uint8Array, sections: Section[], wanted: string): string {
   if (bytes.length === 0) return "is empty";
   if (sections.length > 0) {
@@ -110,10 +110,10 @@ function nature(bytes: Uint8Array, sections: Section[], wanted: string): string 
       ? "is a PKCS#12 file: make PEM files of it with `openssl pkcs12`"
       : "is a DER file: make a PEM file of it with `openssl pkey -inform der` or `openssl x509 -inform der`";
   }
-  return `is no PEM file: no part of it is from "-----BEGIN ${wanted}-----" to "-----END ${wanted}-----"`;
+  return `is not a PEM file: it has no section from "-----BEGIN ${wanted}-----" to "-----END ${wanted}-----"`;
 }
 
-/** The sections of a kind: one at least. */
+/** The sections of a kind, at least one. */
 async function findSections(source: Source, sources: Source[], kind: RegExp, wanted: string): Promise<Section[]> {
   const bytes = await read(source, sources);
   const all = sectionsOf(decodeFile(bytes));
@@ -128,15 +128,18 @@ function openKey(source: Source, { label, text }: Section, password: string): Ke
   try {
     return builtin("node:crypto").createPrivateKey({ key: text, passphrase: password });
   } catch {
-    // What a wrong password makes of the key is now and then reported as an unknown encryption, so there is one sentence for both.
+    // A wrong password is sometimes reported as an unknown encryption, so one sentence covers both.
     throw encrypted
       ? fault(
         source,
-        'does not open with parameter "password": either that is wrong, or the encryption is none that Deno opens ' +
-          "(PKCS#8 with PBES2 or scrypt and AES; the older one of OpenSSL with AES or 3DES)",
+        'does not open with parameter "password": either the password is wrong, or Deno does not support the encryption ' +
+          "(it supports PKCS#8 with PBES2 or scrypt and AES, and the older format of OpenSSL with AES or 3DES)",
         Error,
       )
-      : fault(source, `holds a private key that is damaged or of a kind that Deno does not take: it takes ${KINDS}`);
+      : fault(
+        source,
+        `holds a private key that is damaged or of a kind that Deno does not accept: it accepts ${KINDS}`,
+      );
   }
 }
 
@@ -153,11 +156,11 @@ function describe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): strin
   return String(asymmetricKeyType).toUpperCase() + (bits ? ` of ${bits} bits` : "") + (curve ? ` on ${curve}` : "");
 }
 
-/** The key as the runtime takes it, once that has taken it together with the certificates. */
+/** The key in the form that Deno takes, after checking that Deno accepts it together with the certificates. */
 function prove(key: Source, keyObject: KeyObject, certificate: Source, cert: string): string {
   try {
     const pem = keyObject.export({ type: "pkcs8", format: "pem" }) as string;
-    // A client is given a certificate as a server is, but needs neither a port nor a permission for that.
+    // An HTTP client takes a certificate just as a server does, but needs neither a port nor a permission.
     Deno.createHttpClient({ cert, key: pem }).close();
     return pem;
   } catch (error) {
@@ -165,16 +168,16 @@ function prove(key: Source, keyObject: KeyObject, certificate: Source, cert: str
     if (/private key/i.test(message)) {
       throw fault(
         key,
-        `holds a private key of a kind that Deno does not take, ${describe(keyObject)}: it takes ${KINDS}`,
+        `holds a private key of a kind that Deno does not accept, ${describe(keyObject)}: it accepts ${KINDS}`,
       );
     }
     throw message.includes("UnsupportedCertVersion")
-      ? fault(certificate, "holds a certificate of X.509 version 1, and Deno takes version 3 only")
-      : fault(certificate, `holds a certificate that Deno does not take (${message})`);
+      ? fault(certificate, "holds a certificate of X.509 version 1, but Deno accepts only version 3")
+      : fault(certificate, `holds a certificate that Deno does not accept (${message})`);
   }
 }
 
-/** What is wrong with the time of a certificate. */
+/** A warning if a certificate has expired or is not valid yet. */
 function untimely({ path }: Source, { validFromDate, validToDate }: X509Certificate, index: number): string[] {
   const which = `${index === 0 ? "The certificate" : `Certificate ${index + 1}`} in "${path}"`;
   const now = Date.now();
@@ -189,16 +192,16 @@ function untimely({ path }: Source, { validFromDate, validToDate }: X509Certific
  * Reads the private key and the certificate, and nothing else.
  *
  * @throws {Deno.errors.NotFound | Deno.errors.IsADirectory | Deno.errors.PermissionDenied | Deno.errors.NotCapable}
- * (rejects) If a file cannot be read; the last one names the flag that it takes
- * @throws {TypeError} (rejects) If a parameter is missing, or names no file
+ * (rejects) If a file cannot be read; the last one names the flag that is needed
+ * @throws {TypeError} (rejects) If a parameter is missing, or does not name a file
  * @throws {RangeError} (rejects) If a file is too large
- * @throws {SyntaxError} (rejects) If a file does not hold what it should, or of a kind that the runtime does not take
+ * @throws {SyntaxError} (rejects) If a file does not hold what it should, or holds a kind that Deno does not accept
  * @throws {Error} (rejects) If the password does not open the key, or the certificate belongs to another key
  */
 export async function readCertificate({ privatekey, certificate, password }: TLSParameters): Promise<Certificate> {
   const sources: [Source, Source] = [sourceOf("privatekey", privatekey), sourceOf("certificate", certificate)];
   const [keySource, certificateSource] = sources;
-  // One after the other, since a terminal may be asked for each.
+  // One after the other, since Deno may ask at the terminal for permission to read each.
   const keys = await findSections(keySource, sources, KEY, "PRIVATE KEY");
   const chain = await findSections(certificateSource, sources, CERTIFICATE, "CERTIFICATE");
   if (keys.length > 1) throw fault(keySource, `holds ${keys.length} private keys, not one`);
@@ -215,7 +218,7 @@ export async function readCertificate({ privatekey, certificate, password }: TLS
   if (own > 0) {
     throw fault(
       certificateSource,
-      `holds the certificate of the private key at place ${own + 1}: put it first, its issuer next`,
+      `holds the certificate of the private key at position ${own + 1}: put it first, followed by its issuer`,
     );
   }
   const cert = chain.map(({ text }) => text).join("");

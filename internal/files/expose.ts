@@ -12,14 +12,14 @@ export interface CallbacksFile {
 }
 
 /**
- * Writes the template's callbacks, with their contract in comments and types, as `<name>_callbacks.<extension>`. It is
- * TypeScript, whatever its extension.
+ * Writes the template's callbacks, with their contract in comments and types, as `<name>_callbacks.<extension>`. The file
+ * is TypeScript, whatever its extension.
  *
- * @param directory Of the new file; relative to the working directory
+ * @param directory The directory of the new file, relative to the working directory
  * @returns The path of the file: `directory`, and its name
  * @throws {RangeError} (rejects) If `extension` is `custom`, and `customext` cannot be the extension of a TypeScript file
- * @throws {Deno.errors.AlreadyExists} (rejects) If there is such a file; it is left as it is
- * @throws {Deno.errors.NotFound} (rejects) If there is no such directory
+ * @throws {Deno.errors.AlreadyExists} (rejects) If the file already exists; it is not changed
+ * @throws {Deno.errors.NotFound} (rejects) If the directory does not exist
  * @throws {Deno.errors.NotCapable} (rejects) Without `--allow-write` of the file
  */
 export async function exposeCallbacks(directory: string, file: CallbacksFile): Promise<string> {
@@ -39,7 +39,7 @@ function extensionOf({ extension, customext }: CallbacksFile): string {
   if (customext === "" || /^(?:[cm]?js|jsx|json)$/i.test(customext)) {
     throw new RangeError(
       `Cannot write the callbacks with parameter "customext" set to "${customext}": they are TypeScript. Set it to the ` +
-        `extension that the editor wants`,
+        `extension that your editor expects`,
     );
   }
   return customext;
@@ -48,22 +48,22 @@ function extensionOf({ extension, customext }: CallbacksFile): string {
 const MODULE = new URL("../../mod.ts", import.meta.url);
 const SETTINGS = new URL("../../deno.json", import.meta.url);
 
-/** The module that is the template, as text, with its types from where this package is. */
+/** The text of the template module, with its types imported from this package. */
 async function templateFor(path: string): Promise<string> {
   const { default: text } = await import("../operator/template.ts", { with: { type: "text" } }) as { default: string };
   const directory = resolve(dirname(path));
-  // Where the package comes from a registry, it needs no settings of its own.
+  // A package from a registry needs no settings.
   const settings = MODULE.protocol === "file:" ? `--config "${nameFrom(directory, SETTINGS)}" ` : "";
   return text
     .replace('"../../mod.ts"', `"${nameFrom(directory, MODULE)}"`)
-    // The runtime checks no file that is not named .ts.
+    // `deno check` ignores files with other extensions.
     .replace(
       /.*deno check.*\n/,
       (line) => /\.[cm]?tsx?$/.test(path) ? line.replace("callbacks.ts", settings + basename(path)) : "",
     );
 }
 
-/** How a file in a directory names a file of this package. */
+/** The name by which a file in a directory refers to a file of this package. */
 function nameFrom(directory: string, file: URL): string {
   const published = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\/([^/]+)\//.exec(file.href);
   if (published) return `jsr:${published[1]}@^${published[2]}`;

@@ -7,7 +7,7 @@ export function encodingOf([first, second]: Uint8Array): "utf-8" | "utf-16le" | 
   return "utf-8";
 }
 
-/** The text of a file, without its byte order mark. What is not valid becomes U+FFFD. */
+/** The text of a file, without its byte order mark. Invalid bytes become U+FFFD. */
 export function decodeFile(bytes: Uint8Array): string {
   return new TextDecoder(encodingOf(bytes)).decode(bytes);
 }

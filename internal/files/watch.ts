@@ -1,15 +1,15 @@
 /**
- * Files that are replaced while the server runs: callbacks that are edited, certificates that are renewed.
+ * Watches files that change while the server runs: callbacks that are edited, certificates that are renewed.
  *
- * By looking at each file a few times a second (M2): `Deno.watchFs` of a file goes deaf when another is renamed over it, as
- * editors do, to watch its directory needs the permission to read all of it, and neither sees what another machine
- * writes to a network disk.
+ * It checks each file a few times a second (M2). `Deno.watchFs` on a file goes deaf when another file is renamed over it, as
+ * editors do; watching the directory needs permission to read all of it; and neither sees what another machine writes to a
+ * network disk.
  */
 
-/** Milliseconds between two looks: a change is told at the second look that finds the file as the first did. */
+/** Milliseconds between two checks. A change is reported when two checks in a row find the file the same. */
 const INTERVAL = 250;
 
-/** What a file is told by; undefined while there is none, or while it cannot be read. */
+/** Identifies a version of a file; undefined if it does not exist or cannot be read. */
 type Signature = string | undefined;
 
 function signature({ mtime, size, ino, dev }: Deno.FileInfo): Signature {
@@ -17,16 +17,16 @@ function signature({ mtime, size, ino, dev }: Deno.FileInfo): Signature {
 }
 
 /**
- * Tells of each file that was written or replaced, once it has stayed as it is for a moment: a last save is never lost, and
- * a file that goes away is only told of when there is one again. Links are followed. Where the permission to read them is
- * missing, nothing is ever told.
+ * Reports each file that was written or replaced, once it has stayed the same for a moment. A last save is never lost, and
+ * a file that disappears is reported only when it exists again. Links are followed. Without permission to read the files,
+ * nothing is ever reported.
  *
- * What changes from the call on is told: call it before the files are read. It does not keep the process alive.
+ * Changes are reported from the call on, so call this before you read the files. It does not keep the process alive.
  *
- * @param paths Files; `--allow-read` of just these is enough
+ * @param paths The files; `--allow-read` for just these is enough
  * @param onChange Gets one of the paths. It must not throw
- * @param onMissing Gets the path of a file that does not exist any more, or cannot be read, once until it is back. It must not throw
- * @returns To be disposed of: at once nothing is told any more; the promise waits for a look that is under way
+ * @param onMissing Gets the path of a file that disappears or can no longer be read, once until it is back. It must not throw
+ * @returns Disposing of it ends all reports at once; the promise waits for a check that is under way
  */
 export function watchFiles(
   paths: readonly string[],

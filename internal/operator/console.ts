@@ -1,6 +1,6 @@
 /**
- * The one writer of all that this package prints. It never throws and never blocks: a full disk, a closed terminal or a pipe that nobody
- * reads costs lines, not the server. `console` would do either.
+ * Writes everything that this package prints. It never throws and never blocks: a full disk, a closed terminal or a pipe that nobody
+ * reads costs lines, but does not stop the server. `console` may throw or block.
  */
 
 /** Characters that may wait for one output. */
@@ -8,7 +8,7 @@ const MAX_WAITING = 64 * 1024;
 /** Characters of one message. */
 const MAX_MESSAGE = 8 * 1024;
 
-/** Control characters but for tab and line feed, and what changes the direction of text or breaks a line. */
+/** Control characters except tab and line feed, and characters that change the direction of text or break a line. */
 // deno-lint-ignore no-control-regex -- control characters are what it looks for
 const UNPRINTABLE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
@@ -52,7 +52,7 @@ class Lines {
       let bytes = encoder.encode(this.#waiting);
       this.#waiting = "";
       try {
-        // On another thread, which alone waits for a pipe that is full.
+        // Runs on another thread, so only that thread waits if a pipe is full.
         while (bytes.length > 0) bytes = bytes.subarray(await this.#output().write(bytes));
       } catch {
         // There is nowhere left to say so.
@@ -74,7 +74,7 @@ type Level = "log" | "warn" | "error";
 const { log, warn, error } = console;
 const own = { log, warn, error };
 
-/** An error as text, even one that throws when it is looked at. */
+/** An error as text, even one that throws when it is inspected. */
 function textOf(error: unknown): string {
   try {
     return printable(Deno.inspect(error, { colors: false, strAbbreviateSize: 1000 }));
@@ -91,9 +91,10 @@ export function reword(words: (message: string) => string): void {
 }
 
 /**
- * Prints a line: "log" on standard output, the others on standard error. A program that has replaced the method of `console` gets it instead.
+ * Prints a line: "log" on standard output, the others on standard error. If the program has replaced the method of `console`, the line
+ * goes there instead.
  *
- * @param error Printed behind the line, with its stack
+ * @param error Printed after the line, with its stack
  */
 export function print(level: Level, line: string, ...error: [error?: unknown]): void {
   if (level !== "log") line = wording(line);
@@ -103,7 +104,7 @@ export function print(level: Level, line: string, ...error: [error?: unknown]): 
   try {
     console[level](line, ...error);
   } catch {
-    // It is the program's own.
+    // The error comes from the program's own method.
   }
 }
 
@@ -120,10 +121,10 @@ export async function flushConsole(timeout: number): Promise<void> {
 
 /** Messages of one kind that are printed at once. */
 const BURST = 5;
-/** Milliseconds to the next one after that: twice as many each time, up to a limit. */
+/** Milliseconds until the next one after that; they double each time, up to a limit. */
 const FIRST_PAUSE = 10_000;
 const LONGEST_PAUSE = 600_000;
-/** Milliseconds to one with another text. */
+/** Milliseconds until one with a different text. */
 const OTHER_PAUSE = 1_000;
 
 interface Kind {
@@ -132,22 +133,22 @@ interface Kind {
   last: string | undefined;
   /** When it was printed, in milliseconds of `performance.now()`. */
   lastTime: number;
-  /** When the next one may be printed for certain. */
+  /** From when on the next one may be printed in any case. */
   next: number;
   pause: number;
   dropped: number;
 }
 
-/** Limits how often messages of one kind are printed, so that a flood of one hides no other. */
+/** Limits how often messages of one kind are printed, so that a flood of one kind does not hide the others. */
 export class Throttle {
   readonly #kinds = new Map<string, Kind>();
 
   /**
-   * Whether a message may be printed: how many of its kind were not printed since the last one, or undefined if it may not.
+   * Whether a message may be printed: if so, how many of its kind were left out since the last one; if not, undefined.
    *
-   * @param kind Not from a client: each kind is remembered
-   * @param text Another one than the last is printed sooner
-   * @param repeats Whether the same text may be among the first of its kind again
+   * @param kind Must not come from a client, since each kind is remembered
+   * @param text One that differs from the last one is printed sooner
+   * @param repeats Whether a text may be repeated among the first of its kind
    */
   admit(kind: string, text = "", repeats = true): number | undefined {
     const now = performance.now();

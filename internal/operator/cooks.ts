@@ -1,4 +1,4 @@
-/** Cooking: running the user's callbacks, and counting what comes of it. */
+/** Cooking: runs the user's callbacks, and counts cooks, errors and warnings. */
 
 import type { Callbacks } from "../../callbacks.ts";
 import type { WebServer } from "../../server.ts";
@@ -9,12 +9,12 @@ import { CookClock } from "./info.ts";
 import type { LiveParameters } from "./live_parameters.ts";
 import { cancel } from "./response.ts";
 
-/** What can fail beside callbacks; the message of such an error says it all, while for the user's own code the stack counts. */
+/** Our own operations: print the message only. For user code, print the stack. */
 const OWN = ["start", "stop", "restart", "set", "callbacks", "certificate"];
-/** Callbacks that may go on for as long as the server does. */
+/** Callbacks that may go on as long as the server runs. */
 const UNBOUNDED: readonly string[] = ["onServerStart", "onServerStop", "onError"] satisfies (keyof Callbacks)[];
 
-/** Whether a callback's result is to be waited for. */
+/** Whether a callback's result must be awaited. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
@@ -48,7 +48,7 @@ export class Cooks {
   /** Warnings since the last start. */
   warnings = 0;
   readonly clock = new CookClock();
-  /** Of callbacks, and of request bodies to arrive. */
+  /** For callbacks to finish, and for request bodies to arrive. */
   readonly deadlines: Deadlines;
 
   constructor(webServer: WebServer, live: LiveParameters, callbacks: Callbacks) {
@@ -59,7 +59,7 @@ export class Cooks {
     this.deadlines = new Deadlines(() => live.current.requestTimeout);
   }
 
-  /** Counts errors and warnings from 0 again, and prints those of each kind again. */
+  /** Resets the counts of errors and warnings to 0, and prints each kind again. */
   reset(): void {
     this.errors = 0;
     this.warnings = 0;
@@ -70,16 +70,16 @@ export class Cooks {
     try {
       return (this.callbacks[name] ?? null) !== null;
     } catch {
-      // A getter that throws: run() tells.
+      // The getter throws; run() will report it.
       return true;
     }
   }
 
   /**
-   * Runs a callback: the one place that calls the user's code. Never throws, and its promise never rejects: what goes wrong
-   * is reported and comes back as a Failure. What is to be waited for comes back as a native Promise, which settles in time.
+   * Runs a callback: the one place that calls the user's code. Never throws, and its promise never rejects: an error is
+   * reported and returned as a Failure. A result to wait for is returned as a native Promise, which settles in time.
    *
-   * @param progress While this moves, an async callback is not given up
+   * @param progress As long as this advances, an async callback is not abandoned
    */
   run<Name extends keyof Callbacks>(name: Name, args: Arguments<Name>, progress?: Progress): unknown {
     const { callbacks, clock } = this;
@@ -128,7 +128,7 @@ export class Cooks {
     if (fault) return new Failure(fault.status, fault.detail);
     if (name === "onError") {
       this.#printError("onError", "onError threw", error);
-      this.#printError("reported", `onError was called since ${args[1]} failed:`, args[0]);
+      this.#printError("reported", `onError was called because ${args[1]} failed:`, args[0]);
     } else {
       this.report(error, name);
     }
@@ -152,9 +152,9 @@ export class Cooks {
   }
 
   /**
-   * Counts a warning, and prints it unless many of its kind have come lately.
+   * Counts a warning, and prints it unless many of its kind were printed recently.
    *
-   * @param kind Not from a client
+   * @param kind Must not come from a client
    */
   warn(kind: string, message: string): void {
     this.warnings++;
@@ -167,7 +167,7 @@ export class Cooks {
     if (dropped !== undefined) this.#print("error", message, dropped, ...error);
   }
 
-  /** Other code is at work: what is printed of it is new. */
+  /** Called when the callbacks have changed: their messages are new, and are printed again. */
   forgetPrinted(): void {
     this.tellDropped();
     this.#throttle.reset();
@@ -187,7 +187,7 @@ export class Cooks {
   }
 }
 
-/** What tells errors of one kind apart. */
+/** A text by which errors of one kind can be told apart. */
 function headline(error: unknown): string {
   try {
     return String(error).slice(0, 1000);

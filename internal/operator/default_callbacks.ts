@@ -4,7 +4,7 @@ import type { Callbacks } from "../../callbacks.ts";
 import * as templateModule from "./template.ts";
 
 /**
- * The callbacks of a new operator: HTTP requests get the operator's name, WebSocket messages come back. A server without
- * the `callbacks` parameter uses them.
+ * The callbacks of a new operator: they answer HTTP requests with the operator's name and echo WebSocket messages. A server
+ * without the `callbacks` parameter uses them.
  */
 export const template: Readonly<Callbacks> = Object.freeze<Callbacks>({ ...templateModule });

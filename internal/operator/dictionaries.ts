@@ -1,36 +1,37 @@
-/** The dictionaries that callbacks get and return. */
+/** The dictionaries that callbacks receive and return. */
 
-/** What `request` has beside the headers. */
+/** The fields of `request`, in addition to the headers. */
 export interface RequestFields {
   /** The method as sent: `"GET"`, `"POST"`... */
   readonly method: string;
   /** The path as sent: without the query, not decoded. */
   readonly uri: string;
-  /** The query, decoded. Of a name that occurs more than once, the last value. Empty without a query. */
+  /** The query parameters, decoded. If a name occurs more than once, the last value counts. Empty without a query. */
   readonly pars: Readonly<Record<string, string>>;
   /**
-   * Who asks: `"192.168.0.7:50112"`, `"[fe80::1]:50112"`. Behind a proxy of parameter `trustedProxies`, the address that it forwards.
-   * On a Unix socket of `deno serve`, `"unix:"` and a number of its own.
+   * The client's address: `"192.168.0.7:50112"`, `"[fe80::1]:50112"`. Behind a proxy that parameter `trustedProxies` lists, the address
+   * that the proxy forwards. On a Unix socket of `deno serve`, `"unix:"` and a unique number.
    */
   readonly clientAddress: string;
   /**
-   * The address asked, in the form of `clientAddress`. Advisory where the server listens on all interfaces: the runtime
-   * does not tell which one the request came in by, so it is the `Host` header if that is an IP address, else loopback for
-   * a client on loopback, else the address listened on. Where only `deno serve` knows that (on a Unix socket, and in all but the first
-   * worker of `--parallel`), the port is the one of the `Host` header.
+   * The address that the request was sent to, in the form of `clientAddress`. Only a guess if the server listens on all
+   * interfaces, since Deno does not say which one a request came in by: the `Host` header if that is an IP address, else
+   * loopback for a client on loopback, else the address listened on. If only `deno serve` knows where it listens (on a Unix socket, and
+   * in all but the first worker of `--parallel`), the port is that of the `Host` header.
    */
   readonly serverAddress: string;
   /**
-   * The body. Empty without one, for `GET`, `HEAD` and `CONNECT`, whose bodies the runtime drops, and with parameter `body` set to
+   * The body. Empty if the request has no body, for `GET`, `HEAD` and `CONNECT`, whose bodies Deno drops, and if parameter `body` is
    * `"stream"`. It is yours to keep.
    */
   readonly data: Uint8Array<ArrayBuffer>;
-  /** The headers as the web platform has them. */
+  /** The headers as a Fetch `Headers` object. */
   readonly headers: Headers;
   /** The body as text, decoded from UTF-8. */
   text(): Promise<string>;
   /**
-   * The body parsed as JSON, nested up to 1,000 deep. If the callback lets an error of it pass, the answer is 400, or 413.
+   * The body parsed as JSON, nested up to 1,000 levels deep. If the callback does not catch an error of this method, the answer is 400,
+   * 413 or 503.
    *
    * @throws {SyntaxError} (rejects) If the body is not JSON
    * @throws {Error} (rejects) If it is nested deeper, or needs more than `maxBodyMemory`
@@ -38,40 +39,40 @@ export interface RequestFields {
   // deno-lint-ignore no-explicit-any -- as `Request.json()` of the web platform
   json(): Promise<any>;
   /**
-   * The body parsed as a form, `multipart/form-data` or `application/x-www-form-urlencoded`. If the callback lets an error of it pass,
-   * the answer is 400, or 413.
+   * The body parsed as a form, `multipart/form-data` or `application/x-www-form-urlencoded`. If the callback does not catch an error of
+   * this method, the answer is 400 or 413.
    *
-   * @throws {TypeError} (rejects) If the body is not a whole form
+   * @throws {TypeError} (rejects) If the body is not a complete form
    * @throws {Error} (rejects) If it has more than `maxFormFields` fields and files
    */
   formData(): Promise<FormData>;
-  /** Aborts when the client is gone, and when the server stops; in Deno 2 also when the answer has been delivered. */
+  /** Aborts when the client disconnects and when the server stops; in Deno 2, also when the answer has been delivered. */
   readonly signal: AbortSignal;
   /**
-   * The Fetch `Request` underneath. Its body is already taken: it is `data`, unless parameter `body` is `"stream"`, when it is to be read
-   * from here, or by `text()`, `json()` or `formData()`. The limits hold for what is read by it: a new `Request` made of it, as by
-   * `fetch(raw)`, goes past them, so hand on `raw.body`.
+   * The underlying Fetch `Request`. Its body has already been read into `data`, unless parameter `body` is `"stream"`: then read it from
+   * here, or with `text()`, `json()` or `formData()`. The limits apply to a body that is read from this object. A new `Request` made
+   * from it, as in `fetch(raw)`, bypasses them, so pass on `raw.body`.
    */
   readonly raw: Request;
 }
 
 /**
  * The `request` dictionary: the fields, and every request header under its name in any letter case:
- * `request["Authorization"]`, `"content-type" in request`. A field wins over a header of its name in any letter case, which is
- * not there: `request["clientaddress"]` is undefined, whatever a client sends.
+ * `request["Authorization"]`, `"content-type" in request`. A header with the name of a field, in any letter case, is left out:
+ * `request["clientaddress"]` is undefined, whatever a client sends.
  *
  * `Object.keys()`, `JSON.stringify()` and a spread see `method`, `uri`, `pars`, `clientAddress`, `serverAddress`, the
- * headers in lower case, and `data`. It is read-only, and lazy: what is not read costs nothing. Read what you need before
- * the answer is given; the runtime forgets the rest then.
+ * headers in lower case, and `data`. It is read-only and lazy: a field that you do not read costs nothing. Read what you
+ * need before you answer; afterwards Deno has forgotten the rest.
  *
- * The first use of `uri`, `pars` or `raw` ends the callback with the answer 400 when the `Host` header is no host, since
- * such a header would change the path.
+ * The first use of `uri`, `pars` or `raw` aborts the callback with a 400 if the `Host` header is invalid, since such a
+ * header would change the path.
  */
 export type RequestDictionary = RequestFields & { readonly [header: string]: string | undefined };
 
 /**
- * What `response.data` may be. Strings go out as UTF-8, plain objects and lists as JSON; streams are of bytes, and are sent as they come.
- * Bytes are not copied: do not change them until the answer is sent.
+ * The types of `response.data`. Strings are sent as UTF-8, plain objects and lists as JSON; streams must be of bytes, and are sent as they
+ * come. Bytes are not copied, so do not change them until the answer has been sent.
  */
 export type ResponseData =
   | string
@@ -82,7 +83,7 @@ export type ResponseData =
   | readonly JSONValue[]
   | { readonly [key: string]: JSONValue };
 
-/** What is sent as JSON. Properties that are `undefined` are left out. */
+/** A value that can be sent as JSON. Properties that are `undefined` are left out. */
 export type JSONValue =
   | string
   | number
@@ -92,32 +93,32 @@ export type JSONValue =
   | readonly JSONValue[]
   | { readonly [key: string]: JSONValue };
 
-/** The value of a response header. A list sends the header once for each of its items. */
+/** The value of a response header. A list sends the header once for each item. */
 export type HeaderValue = string | number | boolean | readonly (string | number | boolean)[];
 
 /**
- * The `response` dictionary. It starts as 404, `"Not Found"`, `""`; every further key is sent as a header, whatever its
- * letter case. The later one of two keys that differ in letter case only is sent; a key set to `undefined` is not.
+ * The `response` dictionary. It starts as 404, `"Not Found"`, `""`; every other key is sent as a header, whatever its letter
+ * case. If two keys differ only in letter case, the later one is sent; a key set to `undefined` is not sent.
  *
- * A string without a `Content-Type` is sent as `text/html; charset=utf-8` if it starts with `<` (white space and a byte order mark in
- * front do not count), else as `text/plain; charset=utf-8`; plain objects and lists as `application/json`. With these types goes
+ * A string without a `Content-Type` is sent as `text/html; charset=utf-8` if it starts with `<` (after any white space and byte order
+ * mark), else as `text/plain; charset=utf-8`; plain objects and lists as `application/json`. These types come with
  * `X-Content-Type-Options: nosniff`, unless the dictionary has that header. Bytes and streams without a `Content-Type` are sent without
- * one, a `Blob` with its own. The body is not sent where HTTP has none: with 204, 205 and 304, and to `HEAD`.
+ * one, a `Blob` with its own type. The body is not sent if HTTP does not allow one: with 204, 205 and 304, and in answer to `HEAD`.
  *
  * With status 200, a request for one part (`Range`) of a string, bytes or a Blob is answered with that part, and status 206, unless
  * `Accept-Ranges` is `none` (RFC 9110, section 14).
  *
- * Header values go out as UTF-8; `Location` and `Content-Location` are percent-encoded where they need it. `Content-Length` is the
- * server's own wherever the length of the body is known.
+ * Header values are sent as UTF-8; `Location` and `Content-Location` are percent-encoded where necessary. The server sets
+ * `Content-Length` itself whenever it knows the length of the body.
  */
 export interface ResponseDictionary {
   /** 200 to 599. */
   statusCode: number;
-  /** A habit of the operator. The runtime puts no reason phrase of ours on the wire. */
+  /** Exists in the operator. It is not sent: Deno always writes the standard phrase of the status. */
   statusReason: string;
   /** The body. */
   data: ResponseData;
-  /** More headers: another way to set them, for those who look for it. */
+  /** More headers: an alternative to setting them as keys of the dictionary. */
   headers?: Headers | Readonly<Record<string, HeaderValue | undefined>>;
   /** Not a field: it is `statusCode`. */
   status?: never;

@@ -1,4 +1,4 @@
-/** Headers of answers: from the keys of a dictionary to values that can be sent. */
+/** Headers of answers: turns the keys of a dictionary into headers that can be sent. */
 
 import { checkValue } from "../engine/header_values.ts";
 import type { HeaderValue, ResponseDictionary } from "./dictionaries.ts";
@@ -8,12 +8,12 @@ const BEYOND_ASCII = /[\u0080-\uffff]/;
 /** Headers with the address of a resource. */
 const ADDRESSES = ["location", "content-location"];
 
-/** Values whose bytes are settled, since they come from `Headers`. */
+/** Values that need no encoding, since they come from `Headers`. */
 class Settled {
   constructor(readonly values: string[]) {}
 }
 
-/** Headers by their names in lower case, so that of two letter cases the later one is sent. */
+/** Headers by their names in lower case: if two keys differ only in letter case, the later one is sent. */
 export type HeaderFields = Record<string, HeaderValue | Settled | undefined>;
 
 /** A new set of headers. */
@@ -21,7 +21,7 @@ export function headerFields(): HeaderFields {
   return Object.create(null);
 }
 
-/** What a value is, for an error message. */
+/** Describes a value in an error message. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
@@ -35,7 +35,7 @@ export function isDictionary(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Adds headers, which win over those that are there. */
+/** Adds headers, which replace existing ones of the same name. */
 export function merge(fields: HeaderFields, headers: ResponseDictionary["headers"]): void {
   if (headers === undefined) return;
   if (headers instanceof Headers) {
@@ -50,7 +50,7 @@ export function merge(fields: HeaderFields, headers: ResponseDictionary["headers
 }
 
 /**
- * A value as `Headers` takes it, a character for each byte: UTF-8, but percent-encoded in an address.
+ * A value as `Headers` takes it, with one character for each byte: UTF-8, or percent-encoded in an address.
  *
  * @throws {TypeError} If it cannot be sent
  */
@@ -75,7 +75,7 @@ export function valueOf(name: string, value: HeaderValue | Settled): string {
 }
 
 /**
- * Fetch `Headers`.
+ * Converts them to Fetch `Headers`.
  *
  * @throws {TypeError} If one cannot be sent
  */

@@ -94,7 +94,7 @@ export class CallbackHooks implements Hooks {
       checkNames(decision as ResponseDictionary);
       const headers = headersOf(decision as ResponseDictionary);
       checkAcceptance(headers, exchange.request);
-      // Another dictionary does not say anything of the sub-protocol that was filled in.
+      // Another dictionary lacks the sub-protocol that was filled in.
       if (decision !== response && protocol !== undefined && !headers.has(PROTOCOL)) headers.set(PROTOCOL, protocol);
       return headers;
     } catch (error) {
@@ -105,14 +105,14 @@ export class CallbackHooks implements Hooks {
   }
 }
 
-/** What a callback that decides about a handshake was given. */
+/** The values that a callback starts from when it decides about a handshake. */
 interface Given {
   readonly response: ResponseDictionary;
   /** The sub-protocol that is picked unless the callback picks another one. */
   readonly protocol: string | undefined;
 }
 
-/** A decision against a WebSocket, without what its dictionary said for it. */
+/** The refusal of a WebSocket, without the values in its dictionary that were meant for accepting it. */
 function refusalFrom(decision: unknown, protocol: string | undefined): unknown {
   if (!isDictionary(decision)) return decision;
   const { "Sec-WebSocket-Protocol": picked, statusReason, ...others } = decision;

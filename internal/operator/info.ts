@@ -13,17 +13,17 @@ export type Info = {
   num_cols: number;
   /** Callbacks run since the process started. */
   total_cooks: number;
-  /** Milliseconds that the last callback took; of an async one, until it settled. */
+  /** Milliseconds that the last callback took; an async one counts until it settled. */
   cook_time: number;
-  /** The frame of the last callback, 60 a second: 1 is the first one of this server's last start. */
+  /** The frame of the last callback, at 60 a second: 1 is the first one after this server's last start. */
   cook_frame: number;
-  /** The frame of the last callback, 60 a second: 1 is the first one of the process. */
+  /** The frame of the last callback, at 60 a second: 1 is the first one of the process. */
   cook_abs_frame: number;
   /** Milliseconds into that frame at which the last callback started. */
   cook_start_time: number;
   /** Milliseconds into that frame at which the last callback finished, which may be beyond the frame's end. */
   cook_end_time: number;
-  /** 1 if a callback ran in the present frame, else 0. */
+  /** 1 if a callback ran in the current frame, else 0. */
   cooked_this_frame: number;
   /** Warnings since the last start, or since `clearErrors()`. */
   warnings: number;
@@ -33,7 +33,7 @@ export type Info = {
 
 /** Frames of the timeline in a millisecond. */
 const RATE = 60 / 1000;
-/** How long clocks are read after somebody asked: a server that nobody watches pays nothing. */
+/** Milliseconds for which clocks are read after someone asked for the channels: a server that nobody watches pays nothing. */
 const ATTENTION = 10_000;
 
 type Channels = Pick<
@@ -43,19 +43,19 @@ type Channels = Pick<
 
 /** When the last callback ran, in milliseconds of `performance.now()`. */
 export class CookClock {
-  /** Whether somebody has asked lately. */
+  /** Whether someone has asked for the channels recently. */
   watched = false;
   #asked = 0;
   #serverStart = 0;
   #start: number | undefined;
   #end = 0;
 
-  /** The server starts: its timeline does. */
+  /** The server starts, and with it its timeline. */
   reset(): void {
     this.#serverStart = performance.now();
   }
 
-  /** A callback has run, from then to now. */
+  /** A callback has run, from `start` until now. */
   cooked(start: number): void {
     this.#start = start;
     this.#end = performance.now();

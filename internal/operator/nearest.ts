@@ -1,6 +1,6 @@
-/** The name that was meant. */
+/** Finds the name that was probably meant. */
 
-/** How many letters have to be changed, put in or left out to make one of the other: the Levenshtein distance, row by row. */
+/** How many letters must be changed, added or removed to turn one text into the other: the Levenshtein distance, row by row. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, letter] of [...from].entries()) {
@@ -14,7 +14,8 @@ function distance(from: string, to: string): number {
   return row.at(-1)!;
 }
 
-/** The nearest of the names, by at most two letters; letter case, hyphens and underscores aside. */
+/** The nearest name, if it differs by at most two letters. Letter case, hyphens and underscores do not count. */
+
 export function nearest<Name extends string>(name: string, names: readonly Name[]): Name | undefined {
   const plain = (text: string) => text.replace(/[-_]/g, "").toLowerCase();
   const distances = names.map((candidate) => ({ candidate, far: distance(plain(name), plain(candidate)) }));

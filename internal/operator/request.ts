@@ -1,4 +1,4 @@
-/** The `request` dictionary: a lazy view on a Fetch `Request`. */
+/** The `request` dictionary: a lazy view of a Fetch `Request`. */
 
 import { formatAddress, serverAddress } from "../engine/address.ts";
 import type { Exchange } from "../engine/exchange.ts";
@@ -8,7 +8,7 @@ import { parseForm, parseJSON } from "../engine/parsing.ts";
 import { authorityOf } from "../engine/target.ts";
 import type { RequestDictionary, RequestFields } from "./dictionaries.ts";
 
-/** A dictionary without a prototype that, unlike `Object.create(null)`, the engine keeps fast. */
+/** A dictionary without a prototype that V8 keeps fast, unlike `Object.create(null)`. */
 const Pars = function () {} as unknown as new () => Record<string, string>;
 Pars.prototype = Object.create(null);
 
@@ -27,7 +27,7 @@ function parse(query: string): Record<string, string> {
   return pars;
 }
 
-/** The fields, each made when it is first read. */
+/** The fields. Each is made when it is first read. */
 class Fields implements RequestFields {
   // Only declared: most requests never have them, and every request would pay for their initialization.
   declare private query?: number;
@@ -98,7 +98,7 @@ class Fields implements RequestFields {
     return body ? await body.formData() : await parseForm(this.data, headerOf(request, "content-type"), 0);
   }
 
-  /** `console.log` looks behind a Proxy, and is shown what the Proxy shows. */
+  /** `console.log` looks behind a Proxy; this shows it the same as the Proxy does. */
   [Symbol.for("Deno.customInspect")](inspect: typeof Deno.inspect, options: Deno.InspectOptions) {
     try {
       return inspect(Object.fromEntries(keysOf(this).map((key) => [key, read(this, key)])), options);
@@ -112,30 +112,30 @@ class Fields implements RequestFields {
   }
 }
 
-// The keys a dictionary shows in front of the headers and behind them, in the operator's order.
+// The keys that a dictionary shows before and after the headers, in the operator's order.
 const BEFORE = ["method", "uri", "pars", "clientAddress", "serverAddress"];
 const AFTER = ["data"];
-/** What else is no header. */
+/** The other fields, which are not shown. */
 const HIDDEN = ["headers", "signal", "raw", "text", "json", "formData"];
 
 function isField(key: string): key is keyof RequestFields {
   return BEFORE.includes(key) || AFTER.includes(key) || HIDDEN.includes(key);
 }
 
-/** Headers of these names are not there, so that none can pass for a field in another letter case. */
+/** Headers with these names are left out, so that none can pass for a field in another letter case. */
 const RESERVED = new Set([...BEFORE, ...AFTER, ...HIDDEN].map((name) => name.toLowerCase()));
 
-/** Nor of these, so that none takes the place of `toString` and its like. */
+/** So are headers with these names, so that none can replace `toString` and the like. */
 const INHERITED = new Set(Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== name.toLowerCase()));
 
 function keysOf(fields: Fields): string[] {
-  // A Set, since `Headers` has `set-cookie` as often as it was sent.
+  // A Set, since `Headers` lists `set-cookie` as often as it was sent.
   const names = new Set(fields.headers.keys()).difference(RESERVED);
   if (authorityOf(fields.exchange.request) !== null) names.add("host");
   return [...BEFORE, ...names, ...AFTER];
 }
 
-/** The header of a key, in any letter case. What cannot be the name of a header is just absent. */
+/** The header for a key, in any letter case. Undefined if the key cannot be the name of a header. */
 function header(fields: Fields, key: string): string | undefined {
   const name = key.toLowerCase();
   if (RESERVED.has(name) || INHERITED.has(key) || !isToken(name)) return undefined;
@@ -144,7 +144,7 @@ function header(fields: Fields, key: string): string | undefined {
 }
 
 function read(fields: Fields, key: string): unknown {
-  // One case each, which the engine can see through; a Set and a computed key cost several times that.
+  // One case for each, which V8 can optimize; a Set and a computed key cost several times that.
   switch (key) {
     case "method":
       return fields.method;

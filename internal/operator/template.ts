@@ -2,16 +2,16 @@
 
 import type { HTTPAnswer, RequestDictionary, ResponseDictionary, WebServer } from "../../mod.ts";
 
-// The callbacks of a Web Server DAT. Leave out what is not needed. Each may be async, and each may throw: the server goes
-// on, counts an error and prints it.
-// Its types are checked, in the folder of this file, by: deno check callbacks.ts
+// The callbacks of a Web Server DAT. Delete those that you do not need. Each may be async, and each may throw: the server
+// keeps running, counts the error and prints it.
+// To check the types, run this in the folder of this file: deno check callbacks.ts
 //
 // webServer   the operator: webSocketSendText(client, data), webSocketSendBinary(client, data), webSocketClose(client),
 //             webSocketConnections (all clients), authenticateBasic(token, userPasswords), set({ ... }), info()
 // client      the address of a WebSocket client, as in "192.168.0.7:50112": the first argument of these methods
 
 /**
- * A request has arrived, with its whole body. What is returned is the answer; without a return it is 404.
+ * A request has arrived, with its whole body. Return the answer; if you return nothing, it is 404.
  *
  * @param request `method`, `uri` (no query), `pars` (the query), `clientAddress`, `serverAddress`, `data` (the body, as
  * bytes; `await request.text()` and `await request.json()` read it), and each header: `request["Authorization"]`
@@ -29,11 +29,11 @@ export function onHTTPRequest(
   return response;
 }
 
-/** A WebSocket is open: the client can be sent to. `uri` is the path and query that it connected to. */
+/** A WebSocket is open, and you can send to the client. `uri` is the path and query that it connected to. */
 export function onWebSocketOpen(webServer: WebServer, client: string, uri: string): void | Promise<void> {
 }
 
-/** A WebSocket is closed, once for each that was opened. `code` is 1006 where the connection just ended. */
+/** A WebSocket has closed; called once for each that was opened. `code` is 1006 if the connection ended without a close. */
 export function onWebSocketClose(
   webServer: WebServer,
   client: string,
@@ -64,9 +64,9 @@ export function onServerStart(webServer: WebServer): void | Promise<void> {
 export function onServerStop(webServer: WebServer): void | Promise<void> {
 }
 
-// Two more, which the operator does not have:
+// Two more callbacks, which the operator does not have:
 //
-// /** A WebSocket asks to be opened. With another `statusCode` than 101 it is refused, such as 401 or 403. */
+// /** A client asks to open a WebSocket. Any `statusCode` other than 101, such as 401 or 403, refuses it. */
 // export function onWebSocketRequest(
 //   webServer: WebServer,
 //   request: RequestDictionary,
@@ -75,7 +75,7 @@ export function onServerStop(webServer: WebServer): void | Promise<void> {
 //   return response;
 // }
 //
-// /** Something went wrong in the callback or method of this name. In place of this function, the console is told. */
+// /** Something went wrong in the callback or method of this name. Without this function, the error is printed. */
 // export function onError(webServer: WebServer, error: unknown, callbackName: string): void {
 //   console.error(`${webServer.name}: ${callbackName} failed`, error);
 // }

@@ -13,17 +13,17 @@ export const CALLBACKS = String
 # belongs to one project.
 #
 # What the server sends is applied to operators below the component that this DAT is in.
-# To let it reach others, list their paths, one a line, in a Text DAT named "deno_allow"
-# beside this one.
+# To let it reach others, list their paths, one per line, in a Text DAT named "deno_allow"
+# next to this one.
 #
 # To send a value to the server, from any script in TouchDesigner:
 #
 #     op('deno').module.send('fader', 0.5)
 #     op('deno').module.send('preview', op('out1').saveByteArray('.jpg'))
 #
-# What the server sends by touchDesigner.send(name, value) is handed to the function
-# onMessage(name, value) of a Text DAT named "deno_messages" beside this one. What it
-# returns is the answer.
+# What the server sends with touchDesigner.send(name, value) is passed to the function
+# onMessage(name, value) of a Text DAT named "deno_messages" next to this one. The value
+# that it returns is the answer.
 
 import difflib
 import json
@@ -36,9 +36,9 @@ VERSION = ${VERSION}
 ANSWERS = 1024 * 1024
 # Cells that rows() reads: each costs time in which no frame is drawn.
 CELLS = 100000
-# Milliseconds between two tries to connect.
+# Milliseconds between two attempts to connect.
 DELAY = 2000
-# Seconds in which the same line is printed once.
+# Seconds in which the same line is printed only once.
 QUIET = 10
 
 PATH = re.compile(r'/?\w+(/\w+)*', re.ASCII)
@@ -48,7 +48,7 @@ printed = {}
 
 
 class LinkError(Exception):
-    """An error whose text is enough for the server."""
+    """An error of which the server needs only the text."""
 
 
 def say(text):
@@ -97,7 +97,7 @@ def reach(dat, path):
         raise LinkError('there is no operator %s' % full)
     own = [dat.path, me.path] + [home.path.rstrip('/') + '/' + name for name in ('deno_allow', 'deno_start')]
     if full in own:
-        raise LinkError('%s is a part of the link, which the server does not change' % full)
+        raise LinkError('%s is a part of the link, which the server may not change' % full)
     return operator
 
 
@@ -121,7 +121,7 @@ def writable(operator, name):
     par = parameter(operator, name)
     if par.mode != ParMode.CONSTANT:
         detail = ' (%s)' % par.expr if par.mode == ParMode.EXPRESSION else ''
-        raise LinkError('parameter %s of %s is in %s mode%s, and is left as it is'
+        raise LinkError('parameter %s of %s is in %s mode%s, and was not changed'
                         % (name, operator.path, par.mode.name.lower(), detail))
     return par
 
@@ -129,7 +129,7 @@ def writable(operator, name):
 def set_par(operator, name, value):
     par = writable(operator, name)
     if par.isMenu and par.style != 'StrMenu':
-        # TouchDesigner would take the first entry for an unknown one, without a word.
+        # Given an unknown entry, TouchDesigner would silently take the first one.
         names = list(par.menuNames)
         if str(value) not in names:
             shown = ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
@@ -193,7 +193,7 @@ def clear(operator, keep):
 
 
 def fetch(operator, key, default=LinkError):
-    # Without the operators above, which are out of reach.
+    # Do not search the operators above, which are out of reach.
     found = operator.fetch(key, default, search=False)
     if found is LinkError:
         raise LinkError('%s has nothing stored as %r' % (operator.path, key))
@@ -257,7 +257,7 @@ VERBS = {
 def message(dat, name, value):
     handler = dat.parent().op('deno_messages')
     if handler is None:
-        raise LinkError('there is no Text DAT named deno_messages beside %s to take messages' % dat.path)
+        raise LinkError('there is no Text DAT named deno_messages next to %s to receive messages' % dat.path)
     return handler.module.onMessage(name, value)
 
 
@@ -266,7 +266,7 @@ def apply(dat, change):
     if verb == 'message':
         return message(dat, *args)
     if verb not in VERBS:
-        raise LinkError('the callbacks in TouchDesigner do not know %r: copy the newest from the server' % (verb,))
+        raise LinkError('the callbacks in TouchDesigner do not know %r: copy the newest ones from the server' % (verb,))
     return VERBS[verb](reach(dat, path), *args)
 
 
@@ -274,7 +274,7 @@ def apply(dat, change):
 
 
 def plain(value):
-    """What an operator gave, as JSON has it."""
+    """Converts a value from an operator to one that JSON can hold."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
@@ -313,7 +313,7 @@ def sent(result):
 
 
 class Answers:
-    """The answers to one batch. They are sent when they are many, and at the end."""
+    """The answers to one batch. They are sent at the end, and earlier if there are many."""
 
     def __init__(self, dat, batch):
         self.dat = dat
@@ -367,7 +367,7 @@ def receive(dat, text, contents=None):
         if 'welcome' in received:
             dat.store('deno_limit', int(received['limit']))
             if received['welcome'] != VERSION:
-                say('these callbacks are of version %s, the server is of version %s: copy the newest from the server'
+                say('these callbacks have version %s, but the server has version %s: copy the newest ones from it'
                     % (VERSION, received['welcome']))
         elif 'replaced' in received:
             give_up(dat)
@@ -378,7 +378,7 @@ def receive(dat, text, contents=None):
             change[int(received['at'])] = bytes(contents)
             carry_out(dat, int(received['batch']), [change])
     except Exception as error:
-        say('a message from the server was malformed, and is ignored: ' + describe(error))
+        say('a message from the server is malformed and was ignored: ' + describe(error))
 
 
 # Connecting again
@@ -389,7 +389,7 @@ def connected(dat):
 
 
 def clock():
-    """An operator whose time goes on when the timeline is paused."""
+    """An operator whose time keeps running while the timeline is paused."""
     try:
         return op.TDResources
     except Exception:
@@ -397,7 +397,7 @@ def clock():
 
 
 def retry_later(dat):
-    # Only the last one counts: each disconnect begins the wait again.
+    # Only the last one counts: each disconnect restarts the wait.
     turn = dat.fetch('deno_turn', 0, search=False) + 1
     dat.store('deno_turn', turn)
     run('args[0].module.retry(args[1], args[2])', me, dat, turn, delayMilliSeconds=DELAY, delayRef=clock())
@@ -406,7 +406,7 @@ def retry_later(dat):
 def retry(dat, turn):
     if not dat.valid or connected(dat) or turn != dat.fetch('deno_turn', 0, search=False):
         return
-    # Somebody has turned it off.
+    # Someone has turned it off.
     if not dat.par.active.eval():
         return
     dat.par.active = False
@@ -417,7 +417,7 @@ def retry(dat, turn):
 def give_up(dat):
     dat.store('deno_turn', dat.fetch('deno_turn', 0, search=False) + 1)
     dat.par.active = False
-    say('another TouchDesigner has connected to the server, which takes one: turn Active of %s on to take it back'
+    say('another TouchDesigner has connected to the server, which accepts only one: turn on Active of %s to take over'
         % dat.path)
 
 
@@ -434,17 +434,17 @@ def websocket():
 
 
 def start():
-    """Connects, also if the server is not there yet. An Execute DAT calls it in onStart."""
+    """Connects, even if the server is not running yet. An Execute DAT calls it in onStart."""
     dat = websocket()
     if dat is None:
-        say('no WebSocket DAT beside %s has it as its Callbacks DAT' % me.path)
+        say('no WebSocket DAT next to %s has it as its Callbacks DAT' % me.path)
         return
     dat.store('deno_connected', False)
     retry_later(dat)
 
 
 def send(name, value):
-    """Sends a value to the server's onMessage: what JSON holds, or bytes. False if it is not connected."""
+    """Sends a JSON value or bytes to the server's onMessage. Returns False if it is not connected."""
     dat = websocket()
     if dat is None or not connected(dat):
         return False
@@ -483,7 +483,7 @@ def onReceiveBinary(dat, contents):
 
 
 def onReceivePing(dat, contents):
-    # Without it the server may take TouchDesigner for dead.
+    # Otherwise the server may think that TouchDesigner is dead.
     dat.sendPong(contents)
     return
 

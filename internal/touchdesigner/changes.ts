@@ -10,9 +10,9 @@ export interface Change {
   readonly rest: string;
   /** The operator. */
   readonly path: string;
-  /** Of an operation. A change without one is a value, of which only the last one counts. */
+  /** The outcome of an operation. A change without one sets a value; of several values, only the last one counts. */
   readonly outcome?: Outcome<unknown>;
-  /** Bytes that take the place of one of its arguments. */
+  /** Bytes that replace one of its arguments. */
   readonly bytes?: { readonly data: Uint8Array<ArrayBuffer>; readonly at: number };
 }
 
@@ -29,7 +29,7 @@ const MAX_BATCH = 64 * 1024;
 
 /** Changes that wait to be sent, in order. */
 export class Queue {
-  /** Bytes of operations that may wait; values that are kept may take as many more as are kept. */
+  /** Bytes that may wait. Kept values are added even beyond that; a limit of their own bounds them. */
   readonly #limit: number;
   readonly #changes = new Map<number, Change>();
   /** The number of the last change of each value. */
@@ -48,9 +48,9 @@ export class Queue {
   }
 
   /**
-   * Adds a change, which takes the place of an earlier value of the same thing.
+   * Adds a change, which replaces an earlier value for the same target.
    *
-   * @param kept Whether it is a value that is kept, of which there are not many
+   * @param kept Whether it is a kept value, of which there are not many
    * @returns False if too much waits
    */
   add(change: Change, kept = false): boolean {
@@ -61,7 +61,7 @@ export class Queue {
       this.#barrier = ++this.#number;
     } else {
       const last = this.#last.get(change.head);
-      // When too much waits, order gives way.
+      // If too much waits, merging matters more than order.
       if (last !== undefined && (last > this.#barrier || isFull)) this.#remove(last);
       else if (isFull && !kept && !this.isEmpty) return false;
       this.#last.set(change.head, ++this.#number);
@@ -71,12 +71,12 @@ export class Queue {
     return true;
   }
 
-  /** Takes what fits into one message: changes, or one that has bytes. */
+  /** Takes the changes that fit into one message: several, or one with bytes. */
   take(): Change[] {
     const taken: Change[] = [];
     let length = 0;
     for (const [number, change] of this.#changes) {
-      // One that was answered already has timed out.
+      // It was settled before it was sent: it has timed out.
       if (change.outcome?.settled) {
         this.#remove(number);
         continue;

@@ -1,9 +1,9 @@
-/** The link: a separate small server that takes one TouchDesigner, and the changes that are sent to it. */
+/** The link: a separate small server that accepts one TouchDesigner, and the changes that are sent to it. */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Callbacks, RequestDictionary } from "../../callbacks.ts";
 import { WebServer, type WebServerParameters } from "../../server.ts";
-// The one writer of all that this package prints.
+// Everything that this package prints goes through this module.
 import { print, printable, Throttle } from "../operator/console.ts";
 import { type Change, costOf, Kept, Queue } from "./changes.ts";
 import { VERSION } from "./callbacks_py.ts";
@@ -15,22 +15,22 @@ import { encode } from "./values.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Milliseconds between two messages to TouchDesigner: a frame, of which there are sixty a second. */
+/** Milliseconds between two messages to TouchDesigner: one frame at sixty a second. */
 const FRAME = 1000 / 60;
-/** Batches that TouchDesigner has not answered yet, and their bytes: with more under way, changes are merged until it has. */
+/** The most batches that TouchDesigner has not answered yet, and bytes in them. Beyond that, changes are merged until it answers. */
 const MAX_BATCHES = 8;
 const MAX_UNANSWERED = 1024 * 1024;
-/** Bytes of operations that wait, and of values that are kept. */
+/** The most bytes of operations that wait, and of values that are kept. */
 const MAX_WAITING = 16 * 1024 * 1024;
 const MAX_KEPT = 16 * 1024 * 1024;
-/** Characters of one change, and bytes of one. */
+/** The most characters of one change, and the most bytes. */
 const MAX_CHANGE = 8 * 1024 * 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Milliseconds for a client to say that it is TouchDesigner. */
+/** Milliseconds that a client has to say that it is TouchDesigner. */
 const GREETING = 10_000;
-/** Milliseconds between two tries to listen. */
+/** Milliseconds between two attempts to listen. */
 const RETRY = 2_000;
-/** Clients, with those that have not said yet what they are. */
+/** The most clients, including those that have not said yet what they are. */
 const MAX_CLIENTS = 16;
 /** Operations that move the rows of a table: cells that were set before must not be set again. */
 const MOVING = ["clear", "insertRow", "replaceRow", "deleteRow"];
@@ -63,26 +63,26 @@ export type ServerParameters = Partial<
 export interface LinkSettings {
   readonly parameters: ServerParameters;
   readonly token: string | undefined;
-  /** Milliseconds for TouchDesigner to answer. */
+  /** Milliseconds that TouchDesigner has to answer. */
   readonly timeout: number;
 }
 
 /** TouchDesigner, while it is connected. */
 interface Peer {
   readonly client: string;
-  /** Batches under way, by number, and what they take. */
+  /** Batches under way, by number, and their bytes. */
   readonly batches: Map<number, readonly Change[]>;
   unanswered: number;
 }
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 
-/** Whether two tokens are the same, in a time that does not tell how much of them is. */
+/** Whether two tokens are the same, in a time that does not reveal how much of them matches. */
 function isSame(given: string, token: string): boolean {
   return timingSafeEqual(digest(given), digest(token));
 }
 
-/** Whether a name leads to this machine wherever it is asked: a page of elsewhere can have its own name lead here. */
+/** Whether a host is localhost or an IP address. A foreign page can make its own name point to this machine, but not these. */
 function isAddress(hostname: string): boolean {
   return hostname === "localhost" || /^[\d.]+$/.test(hostname) || hostname.startsWith("[");
 }
@@ -142,13 +142,13 @@ export class Link implements Sender {
     return this.#listening.promise;
   }
 
-  /** Another owner: a program that was reloaded. What is connected stays so. */
+  /** Changes the owner, after a program was reloaded. The connection stays open. */
   adopt(settings: LinkSettings, owner: Owner): void {
     this.#settings = settings;
     this.#owner = owner;
     // A failure is reported by onError.
     this.#server.set(settings.parameters).catch(() => {});
-    print("log", `${this.#server.name}: a new TouchDesigner() takes over from the one before at the same address`);
+    print("log", `${this.#server.name}: a new TouchDesigner() takes over from the previous one at the same address`);
   }
 
   close(): Promise<void> {
@@ -178,7 +178,7 @@ export class Link implements Sender {
         this.#listening.reject(error);
         return this.#warn("listen", message);
       }
-      // The program before this one may still be about to end.
+      // The previous program may still be ending.
       this.#warn("listen", `${message} Trying again every ${RETRY / 1000} s`);
       this.#retry = setTimeout(() => this.#listen(), RETRY);
     }
@@ -195,7 +195,7 @@ export class Link implements Sender {
       onWebSocketRequest: (_webServer, request, response) => {
         const refused = request.uri === "/"
           ? this.#refusal(request)
-          : { statusCode: 404, data: "TouchDesigner connects to /" };
+          : { statusCode: 404, data: "TouchDesigner must connect to /" };
         if (refused !== undefined) Object.assign(response, refused);
       },
       onWebSocketOpen: (_webServer, client) => this.#meet(client),
@@ -221,7 +221,7 @@ export class Link implements Sender {
     }
     const { hostname } = new URL(request.raw.url);
     if (isAddress(hostname)) return undefined;
-    return { statusCode: 421, data: "Without a token, the link goes by localhost or an IP address only" };
+    return { statusCode: 421, data: "Without a token, the link can be reached only by localhost or an IP address" };
   }
 
   #meet(client: string): void {
@@ -249,7 +249,7 @@ export class Link implements Sender {
     }
     if (message.kind === "hello") return this.#greet(client, message.version);
     const peer = this.#peer;
-    // One that was replaced may still send.
+    // A client that was replaced may still send.
     if (peer?.client !== client) return;
     if (message.kind === "message") return this.#call("onMessage", message.name, message.value);
     this.#settle(peer, message);
@@ -261,16 +261,16 @@ export class Link implements Sender {
     if (version !== VERSION) {
       this.#warn(
         "version",
-        `TouchDesigner runs version ${version} of the callbacks, and this is version ${VERSION}: copy them again from ` +
+        `TouchDesigner runs version ${version} of the callbacks, but this is version ${VERSION}: copy them again from ` +
           `${this.#server.address?.url}`,
       );
     }
     const before = this.#peer?.client;
     if (before !== undefined) {
-      this.#warn("replaced", `Another TouchDesigner (${client}) has connected, and takes the place of ${before}`);
+      this.#warn("replaced", `Another TouchDesigner (${client}) has connected and replaces ${before}`);
       this.#server.webSocketSendText(before, JSON.stringify({ replaced: true }));
       this.#server.webSocketClose(before, 4409, "Another TouchDesigner has connected");
-      this.#lose("another TouchDesigner took its place");
+      this.#lose("another TouchDesigner replaced it");
     }
     const { maxMessageSize } = this.#server.parameters;
     this.#server.webSocketSendText(client, JSON.stringify({ welcome: VERSION, limit: maxMessageSize }));
@@ -280,7 +280,7 @@ export class Link implements Sender {
     this.#flush();
   }
 
-  /** TouchDesigner is gone: what it has not answered fails, and what was set is kept. */
+  /** TouchDesigner is gone: operations that it has not answered fail, and values that were set are kept. */
   #lose(reason: string): void {
     const peer = this.#peer;
     this.#peer = undefined;
@@ -318,7 +318,7 @@ export class Link implements Sender {
     this.#flush();
   }
 
-  /** The outcome of an operation, if it still waits for it. */
+  /** The outcome of an operation that is still pending. */
   #settled(change: Change | undefined): Outcome<unknown> | undefined {
     const outcome = change?.outcome;
     if (outcome !== undefined) this.#pending.delete(outcome);
@@ -334,7 +334,9 @@ export class Link implements Sender {
     if (!kept) {
       this.#warn(
         "kept",
-        `${labelOf(target)} is not kept, since ${MAX_KEPT} bytes of values are: TouchDesigner will not get it again`,
+        `${
+          labelOf(target)
+        } is not kept, since ${MAX_KEPT} bytes of values are kept already: TouchDesigner will not get it again`,
       );
     }
     if (this.closed) return this.#warn("closed", `${labelOf(target)} was not set: the link was closed`);
@@ -379,10 +381,10 @@ export class Link implements Sender {
     return { head, rest, path, bytes: { data, at: target.length + at } };
   }
 
-  /** Sends what waits, if it is time: once a frame, and not faster than TouchDesigner answers. */
+  /** Sends the waiting changes, if it is time: once a frame, and not faster than TouchDesigner answers. */
   #flush(): void {
     if (this.#flushing !== undefined || this.#queue.isEmpty) return;
-    // Later in any case, so that all that a callback sets goes together.
+    // Always later, so that everything that a callback sets is sent together.
     const wait = Math.max(0, Math.ceil(this.#sent + FRAME - performance.now()));
     this.#flushing = setTimeout(() => {
       this.#flushing = undefined;
@@ -401,7 +403,7 @@ export class Link implements Sender {
     const sent = typeof message === "string"
       ? this.#server.webSocketSendText(peer.client, message)
       : this.#server.webSocketSendBinary(peer.client, message);
-    // It will connect again, and get all that is kept.
+    // It will connect again, and get all kept values.
     if (!sent) return this.#server.webSocketClose(peer.client, 1013, "Too slow");
     this.#sent = performance.now();
     peer.batches.set(batch, changes);
@@ -409,7 +411,7 @@ export class Link implements Sender {
     this.#flush();
   }
 
-  /** Ends what is not answered in time. */
+  /** Fails operations that are not answered in time. */
   #wait(time: number): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#deadline = undefined;
@@ -445,7 +447,7 @@ export class Link implements Sender {
         this.#owner.onWarning(text);
         return;
       } catch {
-        // Printed, then.
+        // Print it instead.
       }
     }
     const dropped = this.#throttle.admit(kind, text);

@@ -2,13 +2,13 @@
 
 import type { JSONValue } from "../../callbacks.ts";
 
-/** What a row or a column of a table is found by: its number, from 0, or the text in its first cell. */
+/** Identifies a row or a column of a table: its number, from 0, or the text in its first cell. */
 export type NameOrIndex = string | number;
 
-/** What a cell is set to; TouchDesigner keeps it as text. */
+/** A value for a cell; TouchDesigner keeps it as text. */
 export type CellValue = string | number | boolean;
 
-/** What `clear()` leaves of a table. */
+/** The parts of a table that `clear()` keeps. */
 export interface ClearOptions {
   /** The number of rows and columns; the cells become empty. */
   readonly keepSize?: boolean;
@@ -34,35 +34,35 @@ export interface VFS {
   /**
    * Adds a file, which a Movie File In TOP, for instance, can then read.
    *
-   * @param bytes What is in the file
+   * @param bytes The contents of the file
    * @param name Its name
    * @returns Its path, such as `vfs:/project1/base1:image.jpg`
    */
   addByteArray(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<string>;
 }
 
-/** What carries it out. */
+/** Carries out changes and operations. */
 export interface Sender {
   /**
    * Sets a value.
    *
-   * @param target Path and verb, and what of the operator it is
+   * @param target The path, the verb, and the part of the operator
    */
   set(target: Target, value: unknown): void;
   /** Does something, or asks for something. `label` is the call as the user wrote it. */
   ask<Value>(target: Target, args: readonly unknown[], label: string): Promise<Value>;
 }
 
-/** What is set or done: path, verb, and what of the operator it is. */
+/** What to set or do: the path, the verb, and the part of the operator. */
 export type Target = readonly [path: string, verb: string, ...ids: NameOrIndex[]];
 
-/** As many characters as any path or name has. */
+/** The longest path or name, in characters. */
 const MAX_NAME = 1000;
 const PATH = /^\/?\w+(?:\/\w+)*$/;
 
 const quoted = (text: NameOrIndex) => JSON.stringify(text);
 
-/** What is set, as the user wrote it. */
+/** A target as the user wrote it. */
 export function labelOf([path, verb, ...ids]: Target): string {
   const operator = `op(${quoted(path)})`;
   switch (verb) {
@@ -82,8 +82,8 @@ export function labelOf([path, verb, ...ids]: Target): string {
 /**
  * A parameter. `op("lights").par.Value = 0.5` is short for `op("lights").par.Value.val = 0.5`.
  *
- * What is set is sent with the next frame, of several values the last one, and sent again whenever TouchDesigner connects. A parameter in
- * expression, export or bind mode is left as it is, and a menu entry that does not exist is not set: a warning says so.
+ * A value that you set is sent with the next frame (of several values, only the last one), and again whenever TouchDesigner connects. A
+ * parameter in expression, export or bind mode is not changed, and a menu entry that does not exist is not set; a warning says so.
  */
 export class Par {
   readonly #sender: Sender;
@@ -99,9 +99,9 @@ export class Par {
   }
 
   /**
-   * The value in constant mode. It is set at once here, and read from TouchDesigner.
+   * The value in constant mode. Setting it takes effect at once here; reading it asks TouchDesigner.
    *
-   * @throws {TypeError} If it is set to a value that JSON does not have
+   * @throws {TypeError} If it is set to a value that JSON cannot represent
    */
   // deno-lint-ignore no-explicit-any -- see Par
   get val(): Promise<any> {
@@ -113,17 +113,17 @@ export class Par {
     this.#sender.set([this.#path, "par", this.#name], value);
   }
 
-  /** The number of the entry of a menu. It is set at once here, and read from TouchDesigner. */
+  /** The number of the menu entry. Setting it takes effect at once here; reading it asks TouchDesigner. */
   get menuIndex(): Promise<number> {
     return this.#ask("getMenuIndex", ".menuIndex");
   }
 
-  /** Sets the number of the entry of a menu. */
+  /** Sets the number of the menu entry. */
   set menuIndex(index: number) {
     this.#sender.set([this.#path, "menuIndex", this.#name], index);
   }
 
-  /** Reads the value, whatever the mode. Operators are their paths. */
+  /** Reads the value, whatever the mode. An operator is returned as its path. */
   // deno-lint-ignore no-explicit-any -- see Par
   eval(): Promise<any> {
     return this.#ask("eval", ".eval()");
@@ -143,7 +143,7 @@ export class Par {
   }
 }
 
-/** The parameters of an operator, made as they are asked for. */
+/** The parameters of an operator, made when they are read. */
 function parsOf(sender: Sender, path: string): Pars {
   const check = (name: string | symbol): string => {
     if (typeof name === "string" && /^\w{1,200}$/.test(name)) return name;
@@ -176,7 +176,7 @@ export class Cell {
     Object.freeze(this);
   }
 
-  /** Its text. It is set at once here, and read from TouchDesigner. */
+  /** Its text. Setting it takes effect at once here; reading it asks TouchDesigner. */
   get val(): Promise<string> {
     const [path, row, col] = this.#place;
     return this.#sender.ask([path, "getCell", row, col], [], labelOf([path, "cell", row, col]));
@@ -190,23 +190,23 @@ export class Cell {
 }
 
 /**
- * An operator. Its names are those of TouchDesigner.
+ * An operator. Its members have the names that they have in TouchDesigner.
  *
- * - **Values** (`par`, `text`, `cell(...).val`, `store`) are set at once here. They are sent with the next frame, of several values of one
- *   thing the last one, and all of them again whenever TouchDesigner connects. What TouchDesigner cannot set is a warning.
- * - **Operations**, which have a promise, keep their order, also to the values around them. While TouchDesigner is not connected they
- *   reject. Await them, and a failure throws with TouchDesigner's message; leave them alone, and it is a warning with your line.
+ * - **Values** (`par`, `text`, `cell(...).val`, `store`) are set at once here. They are sent with the next frame (of several values for one
+ *   target, only the last one), and all of them again whenever TouchDesigner connects. If TouchDesigner cannot set one, you get a warning.
+ * - **Operations**, which return a promise, keep their order, also relative to the values around them. While TouchDesigner is not
+ *   connected, they reject. If you await one, a failure throws with TouchDesigner's message; if not, it is a warning with your line.
  */
 export class OP {
   readonly #sender: Sender;
-  /** The path it was asked for by. */
+  /** The path that was passed to `op()`. */
   readonly path: string;
 
   /** @ignore */
   constructor(sender: Sender, path: string) {
     this.#sender = sender;
     this.path = path;
-    // What is assigned to a name that it does not have throws.
+    // Makes an assignment to an unknown name throw.
     Object.freeze(this);
   }
 
@@ -215,7 +215,7 @@ export class OP {
     return parsOf(this.#sender, this.path);
   }
 
-  /** The text of a DAT; that of a table has tabs and line ends. It is set at once here, and read from TouchDesigner. */
+  /** The text of a DAT; that of a table has tabs and line ends. Setting it takes effect at once here; reading it asks TouchDesigner. */
   get text(): Promise<string> {
     return this.#sender.ask([this.path, "getText"], [], labelOf([this.path, "text"]));
   }
@@ -274,7 +274,7 @@ export class OP {
     this.#sender.ask([this.path, "store", key], [value], labelOf([this.path, "store", key]));
   }
 
-  /** Reads a value of the operator's own storage; without a default, one that is not there rejects. */
+  /** Reads a value of the operator's own storage; rejects if it does not exist and no default is given. */
   // deno-lint-ignore no-explicit-any -- see OP
   fetch(key: string, defaultValue?: JSONValue): Promise<any> {
     return this.#ask("fetch", defaultValue === undefined ? [checkName(key)] : [checkName(key), defaultValue]);
@@ -296,7 +296,7 @@ export class OP {
   }
 
   /**
-   * Calls a method of an extension that is promoted, so that its name starts with a capital letter, and returns what it returns.
+   * Calls a promoted method of an extension, whose name starts with a capital letter, and returns its result.
    * One of the arguments may be bytes.
    */
   // deno-lint-ignore no-explicit-any -- see OP
@@ -328,9 +328,7 @@ function checkIndex(index: NameOrIndex): NameOrIndex {
     return index;
   }
   throw new TypeError(
-    `Cannot find a row or column by ${
-      Deno.inspect(index, { strAbbreviateSize: 80 })
-    }: it takes a whole number or a name`,
+    `Cannot find a row or column by ${Deno.inspect(index, { strAbbreviateSize: 80 })}: use a whole number or a name`,
   );
 }
 

@@ -1,6 +1,6 @@
-/** What becomes of an operation: a promise that may be left alone. */
+/** The outcome of an operation: a promise that need not be awaited. */
 
-/** Where the files of the link are, which are left out of the stack that a user sees. */
+/** The places of the link's own files, which are left out of the stack that a user sees. */
 const OWN = [new URL(".", import.meta.url).href, new URL("../../touchdesigner.ts", import.meta.url).href];
 
 /** The frames of a stack that are the user's. */
@@ -53,7 +53,7 @@ export class Outcome<Value> implements Promise<Value> {
     error.stack = [`Error: ${error.message}`, ...frames].join("\n");
     this.#settle.reject(error);
     if (this.#awaited) return;
-    // Later: what fails at once may be awaited by the rest of the line.
+    // Later, since an operation that fails at once may be awaited by the rest of the line.
     this.#warning = setTimeout(() => {
       this.#warn(`${error.message}${frames[0] === undefined ? "" : ` (${frames[0].trim()})`}`);
     });

@@ -5,21 +5,21 @@ import { CALLBACKS } from "./callbacks_py.ts";
 import { PAGE, SCRIPT, STYLE } from "./page_files.ts";
 import { setupScript } from "./setup_py.ts";
 
-/** What the page shows of a link. */
+/** The state of a link that the page shows. */
 export interface Shown {
   readonly token: string | undefined;
   /** The address of the TouchDesigner that is connected. */
   readonly client: string | undefined;
 }
 
-/** The page loads from its own server alone, and nothing that is written into it runs. */
+/** The page loads only from its own server, and nothing that is injected into it runs. */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'";
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
-/** What goes into Network Address and Network Port, by the address that the page was asked at. */
+/** The values for Network Address and Network Port, taken from the URL of the page. */
 function networkOf({ protocol, hostname, port }: URL, token: string | undefined): { address: string; port: number } {
   const secure = protocol === "https:";
   return {
@@ -71,7 +71,7 @@ export function answerPage(request: RequestDictionary, response: ResponseDiction
   response["Content-Type"] = `${type}; charset=utf-8`;
   response["Content-Security-Policy"] = POLICY;
   response["X-Content-Type-Options"] = "nosniff";
-  // A token in the address is nobody else's business.
+  // The address may contain the token, which other sites must not see.
   response["Referrer-Policy"] = "no-referrer";
   response["Cache-Control"] = "no-store";
   response.data = text();

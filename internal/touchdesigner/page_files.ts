@@ -18,8 +18,8 @@ export const PAGE = String.raw`<!DOCTYPE html>
     </header>
     <main>
       <p>
-        The server that you run in Deno has <code>op()</code>. Once the four steps are done, it reaches the operators of
-        your project that are beside and below the two DATs.
+        The server that you run in Deno has <code>op()</code>. After the four steps, it can reach the operators of your
+        project that are next to and below the two DATs.
       </p>
       <svg viewBox="0 0 640 236" role="img" aria-labelledby="picture">
         <title id="picture">
@@ -53,7 +53,7 @@ export const PAGE = String.raw`<!DOCTYPE html>
         <h2 id="fast">All at once</h2>
         <p>
           Show the network that the server should reach, open the Textport (Dialogs, Textport and DATs), paste this line
-          and press Enter. It makes the DATs, and one that connects when the project is opened.
+          and press Enter. It makes the DATs, and one more that connects when the project is opened.
         </p>
         <div class="copy">
           <code id="command">{{command}}</code>
@@ -75,10 +75,10 @@ export const PAGE = String.raw`<!DOCTYPE html>
             </div>
           </li>
           <li>
-            <p>Make a WebSocket DAT beside it. Its parameter <b>Callbacks DAT</b>, on the page Received Messages, is <code>deno</code>.</p>
+            <p>Make a WebSocket DAT beside it. Set its parameter <b>Callbacks DAT</b>, on the page Received Messages, to <code>deno</code>.</p>
           </li>
           <li>
-            <p>On the page Connect, set <b>Network Address</b> and <b>Network Port</b>. They are apart: the port is not a part of the address.</p>
+            <p>On the page Connect, set <b>Network Address</b> and <b>Network Port</b>. They are separate: the port is not part of the address.</p>
             <div class="copy">
               <code id="address">{{address}}</code>
               <button type="button" data-copy="address" aria-label="Copy the address">Copy</button>
@@ -347,7 +347,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // The clipboard is there for pages of this machine, and over https.
+    // Browsers give the clipboard only to pages from this machine or over https.
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);

@@ -6,7 +6,7 @@
  * - from TouchDesigner `{"done":7,"results":[[1,0]],"errors":[]}`, by the number of the change; `part` in place of `done` if more follow
  * - from TouchDesigner `{"message":["fader",0.5]}`
  *
- * Bytes have a line of JSON in front: `{"batch":8,"change":["base1","call","Load",null],"at":3}` (the bytes are the item at that place),
+ * Bytes follow a line of JSON: `{"batch":8,"change":["base1","call","Load",null],"at":3}` (the bytes are the item at that place),
  * `{"answer":[7,0]}` and `{"message":"preview"}`.
  */
 
@@ -16,7 +16,7 @@ import { decode } from "./values.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What TouchDesigner says. */
+/** A message from TouchDesigner. */
 export type Incoming =
   | { readonly kind: "hello"; readonly version: number }
   | {
@@ -50,7 +50,7 @@ function pairsOf(list: unknown): Numbered[] | undefined {
   return list.every((pair) => Array.isArray(pair) && pair.length === 2 && isNumber(pair[0])) ? list : undefined;
 }
 
-/** What a text message says; undefined if it is malformed. */
+/** Parses a text message; undefined if it is malformed. */
 export function parseText(text: string): Incoming | undefined {
   const value = decode(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
@@ -68,10 +68,10 @@ export function parseText(text: string): Incoming | undefined {
   return undefined;
 }
 
-/** The most that a line before bytes has. */
+/** The longest line before bytes, in bytes. */
 const MAX_LINE = 4096;
 
-/** What a binary message says; undefined if it is malformed. */
+/** Parses a binary message; undefined if it is malformed. */
 export function parseBinary(data: Bytes): Incoming | undefined {
   const end = data.subarray(0, MAX_LINE).indexOf(10);
   if (end < 0) return undefined;

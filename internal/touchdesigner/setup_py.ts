@@ -31,7 +31,7 @@ def deno_setup(address, port, callbacks):
     socket.par.netaddress = address
     socket.par.port = port
     socket.par.callbacks = code
-    # What arrives is not kept as rows of the DAT.
+    # Do not keep received messages as rows of the DAT.
     socket.par.clamp = True
     socket.par.maxlines = 1
     socket.par.active = True

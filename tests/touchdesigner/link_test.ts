@@ -110,7 +110,7 @@ test("a second TouchDesigner replaces the first, which is reported and does not 
   await other.connect(url);
   assertMatch(
     await subject.warned(),
-    /^Another TouchDesigner \(.*\) has connected, and takes the place of 127\.0\.0\.1:\d+$/,
+    /^Another TouchDesigner \(.*\) has connected and replaces 127\.0\.0\.1:\d+$/,
   );
   await other.until("lights.par.Value.val == 5");
   assertEquals(connects, [connects[0], `-${connects[0]}`, connects[2]]);
@@ -137,7 +137,7 @@ test("a TouchDesigner with another version of the callbacks is served, with a wa
   socket.send('{"hello":2}');
   assertMatch(
     await subject.warned(),
-    /^TouchDesigner runs version 2 of the callbacks, and this is version 1: copy them again from http/,
+    /^TouchDesigner runs version 2 of the callbacks, but this is version 1: copy them again from http/,
   );
   assertEquals(subject.link.connected, true);
   await disconnect(socket);
@@ -294,7 +294,7 @@ test("malformed messages to TouchDesigner are printed there, and its script goes
   for (const bytes of ["b''", "b'x'", "bytes([255, 10, 0])", `b'{"batch":1,"change":[],"at":9}\\n'`]) {
     await td.do(`dat.callback('onReceiveBinary', ${bytes})`);
   }
-  assertMatch((await td.get("printed")).join("\n"), /a message from the server was malformed, and is ignored/);
+  assertMatch((await td.get("printed")).join("\n"), /a message from the server is malformed and was ignored/);
   assertEquals(await op("lights").par.Value.eval(), 0);
 });
 

@@ -61,7 +61,7 @@ test("a parameter in expression mode keeps its expression, and a warning names i
   subject.op("lights").par.Driven = 7;
   assertEquals(
     await subject.warned(),
-    'op("lights").par.Driven was not set: parameter Driven of /project1/lights is in expression mode (1 + 1), and is left as it is',
+    'op("lights").par.Driven was not set: parameter Driven of /project1/lights is in expression mode (1 + 1), and was not changed',
   );
   assertEquals(await subject.td.get("[lights.par.Driven.mode.name, lights.par.Driven.expr]"), ["EXPRESSION", "1 + 1"]);
 });
@@ -71,7 +71,7 @@ for (const mode of ["EXPORT", "BIND"]) {
     await using subject = await linked();
     await subject.td.do(`lights.par.Value.mode = ParMode.${mode}`);
     subject.op("lights").par.Value = 7;
-    assertMatch(await subject.warned(), new RegExp(`is in ${mode.toLowerCase()} mode, and is left as it is$`));
+    assertMatch(await subject.warned(), new RegExp(`is in ${mode.toLowerCase()} mode, and was not changed$`));
     assertEquals(await subject.td.get("[lights.par.Value.mode.name, lights.par.Value.val]"), [mode, 0]);
   });
 }
