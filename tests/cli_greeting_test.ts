@@ -44,7 +44,7 @@ Deno.test("without the permission, one line says how to see the addresses for ph
 Deno.test("a server that listens on loopback has no line for phones", async () => {
   await using running = await start([...ANY_PORT, "--localaddress", "127.0.0.1"], ["--allow-net", SYS]);
   running.kill("SIGTERM");
-  assertEquals((await running.ended()).stdout, `${running.line}\n`);
+  assertEquals((await running.ended()).stdout, `${running.firstLine}\n`);
 });
 
 Deno.test("addresses for phones are IPv4, without loopback, virtual networks last, link-local ones if there is no other", () => {

@@ -17,9 +17,9 @@ const EXAMPLES: [what: string, permissions: string[], args: string[]][] = [
   ["The Python file for TouchDesigner's side", [], ["touchdesigner"]],
 ];
 
-const SIGNALS = `Ctrl-C stops the server, and so does closing its terminal (SIGHUP), unless nohup
-or a service runs it. SIGUSR2 restarts it, with callbacks and certificate read
-again. A LIST has commas between its items. Without a terminal, or with
+const SIGNALS = `Ctrl-C stops the server, and so does closing its terminal (SIGHUP), unless
+nohup or a service runs it. SIGUSR2 restarts it, with callbacks and certificate
+read again. A LIST has commas between its items. Without a terminal, or with
 deno run --no-prompt, a missing permission is an error instead of a question.`;
 
 function line(flag: string, text: string): string {
