@@ -414,6 +414,6 @@ Deno.test("A topic that no broker takes is refused at the start, with the variab
   await using program = deno("run", ["--allow-env=MQTT_TOPIC", "--ignore-env", FILE], {
     env: { MQTT_TOPIC: "show/#" },
   });
-  await program.line(/Cannot relay under the topic "show\/#": MQTT_TOPIC takes /);
+  await program.line(/Cannot use the topic "show\/#": MQTT_TOPIC may have /);
   assertEquals((await program.status).code, 1);
 });
