@@ -7,9 +7,9 @@ const server = new WebServer({
   callbacks: {
     onHTTPRequest(webServer, request, response) {
       response.statusCode = 200;
-      response.data = `<h1 style="color: hsl(${
-        visits++ * 40
-      } 80% 45%)">${webServer.name} greets ${request.clientAddress}</h1>`;
+      const color = `hsl(${visits++ * 40} 80% 45%)`;
+      response.data = `<meta name="viewport" content="width=device-width">
+        <h1 style="color: ${color}">${webServer.name} greets ${request.clientAddress}</h1>`;
       return response;
     },
   },

@@ -30,7 +30,7 @@ for (const file of EXAMPLES) {
     const response = await fetch(url!, { headers: { authorization } });
     const text = await response.text();
     assertEquals(response.status, 200, text);
-    if (!response.headers.get("content-type")!.startsWith("application/json") && file !== "hello.ts") {
+    if (!response.headers.get("content-type")!.startsWith("application/json")) {
       assertStringIncludes(text, '<meta name="viewport" content="width=device-width');
     }
     assert(Number(new URL(url!).port) !== 9980);
