@@ -129,3 +129,20 @@ Deno.test("the stop says nothing of messages when all were printed", async () =>
   });
   assertEquals(lines, []);
 });
+
+Deno.test("a body that meets a limit is one line, with the client and the parameter", async () => {
+  await using subject = await running({}, { maxBodySize: 10, maxBodyMemory: 5 });
+  const lines = await printed("warn", async () => {
+    for (const length of [11, 6]) {
+      const answer = await fetch(subject.url, { method: "POST", body: "x".repeat(length) });
+      await answer.body?.cancel();
+    }
+  });
+  assertEquals(lines.length, 2);
+  const client = String.raw`^webserver1: 127\.0\.0\.1:\d+ was refused: `;
+  assertMatch(String(lines[0]), new RegExp(`${client}The body is larger than 10 bytes. See parameter "maxBodySize"$`));
+  assertMatch(
+    String(lines[1]),
+    new RegExp(`${client}Too many request bodies are in memory. See parameter "maxBodyMemory"$`),
+  );
+});

@@ -4,7 +4,7 @@ import { STATUS_TEXT } from "@std/http/status";
 import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "./deno.ts";
 import { checkValue, numberIn } from "./header_values.ts";
 import { rangeAnswer } from "./range.ts";
-import type { Sendings } from "./sending.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
 const LARGE = 64 * 1024;
@@ -59,10 +59,10 @@ function lengthOf(data: Content): number {
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
-function sent(data: Content, sendings: Sendings): ReadableStream {
-  if (typeof data === "string") return sendings.text(data);
-  if (data instanceof Blob) return sendings.stream(data.stream(), false);
-  return sendings.bytes(bytesOf(data));
+function sent(data: Content, { client, context: { sendings } }: Exchange): ReadableStream {
+  if (typeof data === "string") return sendings.text(data, client);
+  if (data instanceof Blob) return sendings.stream(data.stream(), client);
+  return sendings.bytes(bytesOf(data), client);
 }
 
 function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
@@ -105,38 +105,36 @@ export function answerWith(
   status: number,
   headers: HeadersInit | undefined,
   data: Content | ReadableStream,
-  request: Request,
-  sendings: Sendings,
+  exchange: Exchange,
 ): Response {
   const isStream = data instanceof ReadableStream;
   if (isBodyless(status)) {
     if (isStream) discard(data);
     return new Response(null, { status, headers: headers! });
   }
-  if (request.method === "HEAD") return headOf(status, headers, data);
-  const part = status === 200 && !isStream ? partOf(headers, data, request, sendings) : undefined;
+  if (exchange.request.method === "HEAD") return headOf(status, headers, data);
+  const part = status === 200 && !isStream ? partOf(headers, data, exchange) : undefined;
   if (part) return part;
   // Of an empty string, Deno would say that it is text, and of a Blob it does not say its length (H6).
   if (data === "") return new Response(null, { status, headers: headers! });
   if (!isStream && !isLarge(data) && !(data instanceof Blob)) {
     return new Response(data as BodyInit, { status, headers: headers! });
   }
-  return isStream ? streamed(status, new Headers(headers), data, sendings) : whole(status, headers, data, sendings);
+  return isStream ? streamed(status, new Headers(headers), data, exchange) : whole(status, headers, data, exchange);
 }
 
 /** An answer with data that is sent in pieces. */
-function whole(status: number, headers: HeadersInit | undefined, data: Content, sendings: Sendings): Response {
-  return mark(new Response(sent(data, sendings), { status, headers: headersOfWhole(status, headers, data) }));
+function whole(status: number, headers: HeadersInit | undefined, data: Content, exchange: Exchange): Response {
+  return mark(new Response(sent(data, exchange), { status, headers: headersOfWhole(status, headers, data) }));
 }
 
 /** The answer to a request for a part of the data, if this is one. */
 function partOf(
   headers: HeadersInit | undefined,
   data: Content,
-  request: Request,
-  sendings: Sendings,
+  exchange: Exchange,
 ): Response | undefined {
-  const range = rangeAnswer(request, headers, () => lengthOf(data));
+  const range = rangeAnswer(exchange.request, headers, () => lengthOf(data));
   if (range === undefined) return undefined;
   const own = { "accept-ranges": "bytes", "content-range": range.contentRange };
   if (range.bounds === undefined) return refusal(416, undefined, own);
@@ -145,7 +143,7 @@ function partOf(
     : (typeof data === "string" ? new TextEncoder().encode(data) : bytesOf(data)).subarray(...range.bounds);
   const all = withLength(headers, lengthOf(part));
   for (const [name, value] of Object.entries(own)) all.set(name, value);
-  return mark(new Response(sent(part, sendings), { status: 206, headers: all }));
+  return mark(new Response(sent(part, exchange), { status: 206, headers: all }));
 }
 
 /**
@@ -187,7 +185,8 @@ const CONTENT_LENGTH = "content-length";
  *
  * @throws {TypeError} If it cannot be sent
  */
-export function answerFrom(response: Response, request: Request, sendings: Sendings): Response {
+export function answerFrom(response: Response, exchange: Exchange): Response {
+  const { request } = exchange;
   if (typeOfResponse(response) === "error" || statusOf(response) < 200) {
     throw new TypeError("Cannot send the Response: it is an error or an upgrade, not an answer");
   }
@@ -209,10 +208,10 @@ export function answerFrom(response: Response, request: Request, sendings: Sendi
   const status = statusOf(response);
   const isStream = content instanceof ReadableStream;
   if (request.method === "HEAD") return mark(headOf(status, headers, isStream ? bodyOf(response)! : content));
-  if (isStream) return streamed(status, headers, bodyOf(response)!, sendings);
-  const part = status === 200 ? partOf(headers, content, request, sendings) : undefined;
+  if (isStream) return streamed(status, headers, bodyOf(response)!, exchange);
+  const part = status === 200 ? partOf(headers, content, exchange) : undefined;
   if (part) return part;
-  if (isLarge(content)) return whole(status, headers, content, sendings);
+  if (isLarge(content)) return whole(status, headers, content, exchange);
   // A length that is known is not the callback's to say.
   const isRight = announced === undefined || announced === String(lengthOf(content));
   return isRight ? response : mark(new Response(content, { status, headers: withLength(headers, lengthOf(content)) }));
@@ -237,10 +236,12 @@ function announcedLength(headers: Headers): number | undefined {
 }
 
 /** An answer with a stream. */
-function streamed(status: number, headers: Headers, stream: ReadableStream, sendings: Sendings): Response {
+function streamed(status: number, headers: Headers, stream: ReadableStream, exchange: Exchange): Response {
   const length = announcedLength(headers) ?? Infinity;
   if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
   // What the system's own buffers hold goes by the fastest way: a file without JavaScript.
-  const body = length <= LARGE ? stream : sendings.stream(stream, isEventStream(headers));
+  const body = length <= LARGE
+    ? stream
+    : exchange.context.sendings.stream(stream, exchange.client, isEventStream(headers));
   return mark(new Response(body, { status, headers }));
 }

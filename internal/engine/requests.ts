@@ -6,13 +6,19 @@ import { RequestBody } from "./body.ts";
 import { bound } from "./bounded_request.ts";
 import type { Engine } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
-import { Failure, faultOf } from "./fault.ts";
+import { Failure, type Fault, faultOf, type FaultStatus } from "./fault.ts";
 import type { Answer, Hooks } from "./hooks.ts";
-import type { Settings } from "./limits.ts";
+import type { Limits, Settings } from "./limits.ts";
 import { originObjection } from "./origin.ts";
 import { Sendings } from "./sending.ts";
 
-const STALLED = 'A client did not read its answer, so the answer was dropped: see parameter "idleTimeout"';
+/** The limit that a refused body has met, by the status of its refusal. */
+const LIMITS: Record<FaultStatus, keyof Limits | undefined> = {
+  400: undefined,
+  408: "requestTimeout",
+  413: "maxBodySize",
+  503: "maxBodyMemory",
+};
 /** Methods that web pages of other origins may use: they change nothing (RFC 9110, section 9.2.1). */
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
@@ -32,7 +38,14 @@ export class Requests {
     this.#hooks = hooks;
     this.#settings = settings;
     this.#bodies = new Bodies(settings, deadlines);
-    this.sendings = new Sendings(settings, () => hooks.warn("stalled", STALLED));
+    this.sendings = new Sendings(
+      settings,
+      (client) =>
+        hooks.warn(
+          "stalled",
+          `${client} did not read its answer, so the answer was dropped: see parameter "idleTimeout"`,
+        ),
+    );
   }
 
   /** The answer to a request. A promise only if there is a body to receive or the hook returns one. */
@@ -80,14 +93,31 @@ export class Requests {
   }
 
   /** Refuses a request for reasons that are known before its body has arrived. */
-  #refused({ request }: Exchange, body: RequestBody): Sent | undefined {
+  #refused(exchange: Exchange, body: RequestBody): Sent | undefined {
+    const { request } = exchange;
     if (!SAFE.includes(request.method)) {
       const detail = originObjection(request, this.#settings.limits, this.#hooks);
       if (detail !== undefined) return body.refuse(403, detail);
     }
     if (body.isCoded) return body.refuse(501, "Unsupported Transfer-Encoding: only chunked is supported");
     const fault = body.fault();
-    return fault && body.refuse(fault.status, fault.detail);
+    return fault && this.#refuse(exchange, body, fault);
+  }
+
+  /** Refuses a body, and says so if a limit is the reason. */
+  #refuse(exchange: Exchange, body: RequestBody, { status, detail }: Fault): Sent {
+    const limit = LIMITS[status];
+    if (limit) {
+      this.#hooks.warn(`body ${status}`, `${exchange.client} was refused: ${detail}. See parameter "${limit}"`);
+    }
+    return body.refuse(status, detail);
+  }
+
+  /** Refuses a body that could not be received. */
+  #refuseFor(error: unknown, exchange: Exchange, body: RequestBody): Sent {
+    const fault = faultOf(error);
+    if (fault === undefined) throw error;
+    return this.#refuse(exchange, body, fault);
   }
 
   /** The answer to a request whose body is received first. */
@@ -96,7 +126,7 @@ export class Requests {
       exchange.data = body.takeArrived();
     } catch (error) {
       this.#countAnswer(exchange);
-      return refusalFor(error, body);
+      return this.#refuseFor(error, exchange, body);
     }
     if (exchange.data === undefined) return this.track(this.#receive(exchange, body), exchange.info);
     const answer = this.#respond(exchange);
@@ -106,10 +136,12 @@ export class Requests {
   }
 
   async #receive(exchange: Exchange, body: RequestBody): Promise<Response> {
+    // Known from now on: Deno forgets the address of a client that leaves.
+    void exchange.client;
     try {
       exchange.data = await body.bytes();
     } catch (error) {
-      return await refusalFor(error, body);
+      return await this.#refuseFor(error, exchange, body);
     }
     try {
       return await this.#respond(exchange);
@@ -154,11 +186,4 @@ export class Requests {
   readonly #settle = () => {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   };
-}
-
-/** The refusal of a request whose body could not be received. */
-function refusalFor(error: unknown, body: RequestBody): Sent {
-  const fault = faultOf(error);
-  if (fault === undefined) throw error;
-  return body.refuse(fault.status, fault.detail);
 }

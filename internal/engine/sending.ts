@@ -17,6 +17,8 @@ function isHighSurrogate(unit: number): boolean {
 
 /** A body under way. */
 interface Sending {
+  /** The address of the client. */
+  readonly client: string;
   /** Checks since the last piece was handed to the client; undefined once it asks for the next one. */
   looks: number | undefined;
   /** Fails the answer, and cancels the source. */
@@ -33,22 +35,22 @@ export class Stalled extends Error {
 /** The bodies that one run sends. */
 export class Sendings {
   readonly #settings: Settings;
-  readonly #stalled: () => void;
+  readonly #stalled: (client: string) => void;
   readonly #all = new Set<Sending>();
   /** Those that never end by themselves. */
   readonly #endless = new Set<Sending>();
   #checks: ReturnType<typeof setInterval> | undefined;
 
   /** @param stalled Called for each client that is dropped because it made no progress for `idleTimeout` */
-  constructor(settings: Settings, stalled: () => void) {
+  constructor(settings: Settings, stalled: (client: string) => void) {
     this.#settings = settings;
     this.#stalled = stalled;
   }
 
   /** Sends bytes. They are not copied, so changing the buffer before it has been sent changes the answer. */
-  bytes(bytes: Bytes): ReadableStream<Bytes> {
+  bytes(bytes: Bytes, client: string): ReadableStream<Bytes> {
     let sent = 0;
-    return this.#stream({
+    return this.#stream(client, {
       next() {
         if (bytes.buffer.detached) {
           throw new TypeError("The bytes of `response.data` were transferred before they were sent");
@@ -62,11 +64,11 @@ export class Sendings {
   }
 
   /** Sends text as UTF-8, encoded piece by piece: a slow client costs one piece, not a second copy. */
-  text(text: string): ReadableStream<Bytes> {
+  text(text: string, client: string): ReadableStream<Bytes> {
     // Characters of a piece, if those with many bytes are spread evenly over the text.
     const count = Math.ceil(PIECE * text.length / Buffer.byteLength(text));
     let sent = 0;
-    return this.#stream({
+    return this.#stream(client, {
       next() {
         if (sent === text.length) return undefined;
         const start = sent;
@@ -84,10 +86,10 @@ export class Sendings {
    *
    * @param endless Whether a stop ends it
    */
-  stream(source: ReadableStream, endless: boolean): ReadableStream<Bytes> {
+  stream(source: ReadableStream, client: string, endless = false): ReadableStream<Bytes> {
     const reader: ReadableStreamDefaultReader<Bytes> = source.getReader();
     let rest: Bytes | undefined;
-    return this.#stream({
+    return this.#stream(client, {
       async next() {
         if (rest === undefined || rest.length === 0) {
           const { done, value } = await reader.read();
@@ -114,8 +116,9 @@ export class Sendings {
     for (const sending of this.#endless) sending.end();
   }
 
-  #stream(source: Source, endless = false): ReadableStream<Bytes> {
+  #stream(client: string, source: Source, endless = false): ReadableStream<Bytes> {
     const sending: Sending = {
+      client,
       looks: undefined,
       fail: (error) => {
         this.#forget(sending);
@@ -197,7 +200,7 @@ export class Sendings {
       // Counts checks, not time: while a callback blocks the process, no client can read anything.
       if (idleTimeout === 0 || sending.looks === undefined || ++sending.looks * CHECK_INTERVAL <= idleTimeout) continue;
       sending.fail(new Stalled("The client did not read its answer"));
-      this.#stalled();
+      this.#stalled(sending.client);
     }
   }
 }

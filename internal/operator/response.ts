@@ -134,7 +134,7 @@ function headersFor({ contentType, fields, data }: Parts): HeadersInit | undefin
   return contentType === undefined ? own : { "content-type": valueOf("content-type", contentType) };
 }
 
-function fromDictionary(dictionary: Partial<ResponseDictionary>, { request, context }: Exchange, warn: Warn): Response {
+function fromDictionary(dictionary: Partial<ResponseDictionary>, exchange: Exchange, warn: Warn): Response {
   const parts = partsOf(dictionary, warn);
   const { status, reason } = parts;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -160,7 +160,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, { request, cont
   // A length that is known is not the callback's to say.
   if (known && parts.fields) delete parts.fields["content-length"];
   const headers = headersFor(parts);
-  const response = answerWith(status, headers, data as Content | ReadableStream, request, context.sendings);
+  const response = answerWith(status, headers, data as Content | ReadableStream, exchange);
   if (reason !== undefined) reasons.set(response, reason);
   return response;
 }
@@ -196,7 +196,7 @@ export function cancel(answer: unknown): void {
 export function toResponse(answer: unknown, exchange: Exchange, warn: Warn): Response {
   try {
     if (isDictionary(answer)) return fromDictionary(answer as Partial<ResponseDictionary>, exchange, warn);
-    if (answer instanceof Response) return answerFrom(answer, exchange.request, exchange.context.sendings);
+    if (answer instanceof Response) return answerFrom(answer, exchange);
   } catch (error) {
     cancel(answer);
     throw error;
