@@ -44,7 +44,7 @@ Deno.test("the times and numbers in SECURITY.md are those of the proxy's configu
   const config = await Deno.readTextFile(new URL("../examples/proxy/haproxy.cfg", import.meta.url));
   const stated = (client: string) => new RegExp(`^\\| ${client}.*\\|(.*)\\|$`, "m").exec(page)![1]!.match(/\d+/g)!;
   const value = (pattern: RegExp) => pattern.exec(config)![1]!;
-  assertEquals(stated("sends its head slowly"), [value(/timeout http-request (\d+)s/)]);
+  assertEquals(stated("sends its request head slowly"), [value(/timeout http-request (\d+)s/)]);
   assertEquals(stated("stops in the middle of its TLS"), [value(/timeout client (\d+)s/)]);
   assertEquals(stated("stays connected"), [value(/timeout http-keep-alive (\d+)s/)]);
   assertEquals(stated("reads nothing of its answer"), [value(/timeout client (\d+)s/)]);
@@ -54,5 +54,5 @@ Deno.test("the times and numbers in SECURITY.md are those of the proxy's configu
     value(/conn_rate gt (\d+)/),
     value(/conn_rate\((\d+)s\)/),
   ]);
-  assertEquals(stated("asks without end"), [value(/req_rate gt (\d+)/), value(/req_rate\((\d+)s\)/), "429"]);
+  assertEquals(stated("sends endless requests"), [value(/req_rate gt (\d+)/), value(/req_rate\((\d+)s\)/), "429"]);
 });
