@@ -7,6 +7,8 @@ import { CALLBACK_NAMES } from "../../internal/operator/callback_names.ts";
 import { disconnect, once } from "../helpers.ts";
 import { StandIn } from "../touchdesigner/stand_in.ts";
 import { freePort } from "../support/free_port.ts";
+import { testWith } from "../programs.ts";
+import { output } from "../support/program.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -23,14 +25,6 @@ interface Result {
 /** By the name of an operator, what it has stored, and how often it was pulsed. */
 type State = Record<string, [storage: Record<string, unknown>, pulses: number]>;
 
-function hasPython(): boolean {
-  try {
-    return new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
 /** What the Python callbacks do at each event, and what they leave in TouchDesigner's operators. */
 async function python(
   script: string,
@@ -38,16 +32,9 @@ async function python(
   events: Event[],
 ): Promise<{ results: Result[]; operators: State }> {
   const harness = new URL("touchdesigner.py", import.meta.url).pathname;
-  const process = new Deno.Command("python3", {
-    args: [harness, `${import.meta.dirname}/../../examples/porting/${script}`, folder],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify(events)));
-  await writer.close();
-  return JSON.parse(new TextDecoder().decode((await process.output()).stdout));
+  const args = [harness, `${import.meta.dirname}/../../examples/porting/${script}`, folder];
+  const { stdout } = await output("python3", args, { input: JSON.stringify(events) });
+  return JSON.parse(stdout);
 }
 
 /** The command that the first line of a file names, in a folder with a copy of the examples, on free loopback ports. */
@@ -151,13 +138,14 @@ async function compare(name: string, events: Event[]): Promise<void> {
   }
 }
 
-const ignore = !hasPython();
-const both = (what: string) => `${what}, in Python as in TypeScript${ignore ? " (skipped: there is no python3)" : ""}`;
+/** Compares what the callbacks do in Python and in TypeScript. */
+function both(what: string, body: () => Promise<void>): void {
+  testWith(["python3"], `${what}, in Python as in TypeScript`, body);
+}
 
-Deno.test({
-  name: both("the remote panel tells every other client of a change, and new clients of all values"),
-  ignore,
-  fn: () =>
+both(
+  "the remote panel tells every other client of a change, and new clients of all values",
+  () =>
     compare("remote_panel", [
       { method: "GET", uri: "/" },
       { method: "GET", uri: "/nowhere" },
@@ -170,44 +158,36 @@ Deno.test({
       { from: "phone", text: '{"name": "level", "value": 1}' },
       { open: "late phone" },
     ]),
-});
+);
 
-Deno.test({
-  name: both("the image receiver takes a JPEG, tells every client of it, and gives it back"),
-  ignore,
-  fn: () =>
-    compare("image_receiver", [
-      { open: "TouchDesigner" },
-      { method: "GET", uri: "/" },
-      { method: "GET", uri: "/image" },
-      { method: "POST", uri: "/image", headers: { "Content-Type": "text/plain" }, body: "no image" },
-      { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "as if it were a JPEG" },
-      { method: "GET", uri: "/image" },
-      { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "another" },
-      { method: "GET", uri: "/image" },
-      { method: "GET", uri: "/elsewhere" },
-    ]),
-});
+both("the image receiver takes a JPEG, tells every client of it, and gives it back", () =>
+  compare("image_receiver", [
+    { open: "TouchDesigner" },
+    { method: "GET", uri: "/" },
+    { method: "GET", uri: "/image" },
+    { method: "POST", uri: "/image", headers: { "Content-Type": "text/plain" }, body: "no image" },
+    { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "as if it were a JPEG" },
+    { method: "GET", uri: "/image" },
+    { method: "POST", uri: "/image", headers: { "Content-Type": "image/jpeg" }, body: "another" },
+    { method: "GET", uri: "/image" },
+    { method: "GET", uri: "/elsewhere" },
+  ]));
 
-Deno.test({
-  name: both("the JSON API answers and changes values, for pages of another origin too"),
-  ignore,
-  fn: () => {
-    const headers = { "Origin": "http://panel.local:8080", "Content-Type": "application/json" };
-    return compare("json_api", [
-      { method: "OPTIONS", uri: "/values/level", headers },
-      { method: "GET", uri: "/values", headers },
-      { method: "GET", uri: "/values/level", headers },
-      { method: "PUT", uri: "/values/level", headers, body: "0.75" },
-      { method: "GET", uri: "/values/level", headers },
-      { method: "PUT", uri: "/values/level", headers, body: '"loud"' },
-      { method: "PUT", uri: "/values/level", headers, body: "{" },
-      { method: "PUT", uri: "/values/nothing", headers, body: "1" },
-      { method: "GET", uri: "/values", headers },
-      { method: "GET", uri: "/", headers },
-      { method: "GET", uri: "/elsewhere", headers },
-    ]);
-  },
+both("the JSON API answers and changes values, for pages of another origin too", () => {
+  const headers = { "Origin": "http://panel.local:8080", "Content-Type": "application/json" };
+  return compare("json_api", [
+    { method: "OPTIONS", uri: "/values/level", headers },
+    { method: "GET", uri: "/values", headers },
+    { method: "GET", uri: "/values/level", headers },
+    { method: "PUT", uri: "/values/level", headers, body: "0.75" },
+    { method: "GET", uri: "/values/level", headers },
+    { method: "PUT", uri: "/values/level", headers, body: '"loud"' },
+    { method: "PUT", uri: "/values/level", headers, body: "{" },
+    { method: "PUT", uri: "/values/nothing", headers, body: "1" },
+    { method: "GET", uri: "/values", headers },
+    { method: "GET", uri: "/", headers },
+    { method: "GET", uri: "/elsewhere", headers },
+  ]);
 });
 
 Deno.test("the porting guide shows the three files, whole, and the commands in them", async () => {

@@ -3,6 +3,8 @@
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { generate } from "npm:selfsigned@5.5.0";
 import { example } from "../support/example.ts";
+import { testWith } from "../programs.ts";
+import { output } from "../support/program.ts";
 
 /** A folder for one test, in which the example keeps its files. */
 class Folder implements AsyncDisposable {
@@ -64,19 +66,13 @@ Deno.test("examples/secure.ts is trusted at each address by clients that trust i
   assertStringIncludes(refused, "UnknownIssuer");
 });
 
-const curl = await new Deno.Command("curl", { args: ["--version"], stdout: "null" }).output().catch(() => undefined);
-Deno.test({
-  name: `examples/secure.ts satisfies curl${curl ? "" : " (needs curl)"}`,
-  ignore: curl === undefined,
-  async fn() {
-    await using files = await folder();
-    await using secure = await files.start();
-    await files.write("authority.pem", await files.authority());
-    const args = ["-sS", "--cacert", `${files.path}/authority.pem`, `https://localhost:${secure.port}/authority.crt`];
-    const { stdout, stderr } = await new Deno.Command("curl", { args }).output();
-    const decoder = new TextDecoder();
-    assertEquals([decoder.decode(stdout), decoder.decode(stderr)], [await files.authority(), ""]);
-  },
+testWith(["curl"], "examples/secure.ts satisfies curl", async () => {
+  await using files = await folder();
+  await using secure = await files.start();
+  await files.write("authority.pem", await files.authority());
+  const args = ["-sS", "--cacert", `${files.path}/authority.pem`, `https://localhost:${secure.port}/authority.crt`];
+  const { stdout, stderr } = await output("curl", args);
+  assertEquals([stdout, stderr], [await files.authority(), ""]);
 });
 
 Deno.test("examples/secure.ts offers the authority's certificate, and keeps the key private", async () => {

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { server } from "../../examples/static_site/main.ts";
 import { raw, rawRequest } from "../helpers.ts";
 import { example } from "../support/example.ts";
+import { LINUX, testWith } from "../programs.ts";
 
 const FILE = "examples/static_site/main.ts";
 const site = new URL("../../examples/static_site/site/", import.meta.url);
@@ -129,30 +130,25 @@ function timesOpen(name: string): number {
   return links.filter((link) => link.endsWith(name)).length;
 }
 
-const linux = Deno.build.os === "linux";
-Deno.test({
-  name: `examples/static_site closes the file when a client leaves in the middle of it${linux ? "" : " (needs Linux)"}`,
-  ignore: !linux,
-  async fn() {
-    const name = `${crypto.randomUUID()}.bin`;
-    const path = new URL(name, site);
-    await Deno.writeFile(path, new Uint8Array(32 * 1024 * 1024));
-    await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
-    try {
-      const visits = await Promise.all(Array.from({ length: 5 }, async () => {
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.address!.port });
-        await connection.write(new TextEncoder().encode(`GET /${name} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
-        // The file is open once some of it has come: the head is shorter than this.
-        for (let size = 0; size < 4000;) size += (await connection.read(new Uint8Array(4000)))!;
-        return connection;
-      }));
-      // There may be more, since a read in progress has a separate descriptor.
-      assert(timesOpen(name) >= 5);
-      for (const connection of visits) connection.close();
-      while (timesOpen(name) > 0) await (await fetch(`${server.address!.url}style.css`)).text();
-    } finally {
-      await server.stop();
-      await Deno.remove(path);
-    }
-  },
+testWith([LINUX], "examples/static_site closes the file when a client leaves in the middle of it", async () => {
+  const name = `${crypto.randomUUID()}.bin`;
+  const path = new URL(name, site);
+  await Deno.writeFile(path, new Uint8Array(32 * 1024 * 1024));
+  await server.set({ port: 0, localaddress: "127.0.0.1", active: true });
+  try {
+    const visits = await Promise.all(Array.from({ length: 5 }, async () => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.address!.port });
+      await connection.write(new TextEncoder().encode(`GET /${name} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
+      // The file is open once some of it has come: the head is shorter than this.
+      for (let size = 0; size < 4000;) size += (await connection.read(new Uint8Array(4000)))!;
+      return connection;
+    }));
+    // There may be more, since a read in progress has a separate descriptor.
+    assert(timesOpen(name) >= 5);
+    for (const connection of visits) connection.close();
+    while (timesOpen(name) > 0) await (await fetch(`${server.address!.url}style.css`)).text();
+  } finally {
+    await server.stop();
+    await Deno.remove(path);
+  }
 });
