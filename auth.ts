@@ -161,7 +161,6 @@ function remembered(question: string[], work: () => Promise<boolean>): Promise<b
  * An unknown user takes as long as a wrong password: the password is checked against the first of the stored strings. This
  * does not hide everything: stored strings of different cost can be told apart by the time they take, a password that was
  * verified before is answered sooner, and what {@linkcode authenticateBasic} does not hide is not hidden here either.
-
  *
  * @param token `request["Authorization"]`, with `Basic ` (in any letter case, with any number of spaces) or without
  * @param users For each user, the string that {@linkcode hashPassword} made of the password

@@ -43,7 +43,7 @@ const COLUMNS = ["client", "uri", "opened", "buffered"];
  *
  * `start`, `stop`, `restart` and `set` run one after the other, in the order in which they were called. You need not await
  * their promises, just as in Python: a failure is reported to `onError` or else printed, and never becomes an unhandled
- * rejection. If you do await one, the error arrives there, and is not printed as well. A callback that awaits one of them waits for
+ * rejection. If you await one at once, the error arrives there, and is not printed as well. A callback that awaits one of them waits for
  * itself; a stop ends that wait after `shutdownTimeout`.
  */
 export class WebServer implements AsyncDisposable {
@@ -123,7 +123,7 @@ export class WebServer implements AsyncDisposable {
 
   /**
    * Changes parameters. Most take effect at once, without disturbing requests and WebSockets. A change of `port`, `localaddress`,
-   * `secure` or the certificate restarts a running server: it listens on a new address before it leaves the old one, and if that fails,
+   * `secure`, `compression` or the certificate restarts a running server: it listens on a new address before it leaves the old one, and if that fails,
    * nothing changes.
    *
    * @param change The parameters to change; one that is absent or `undefined` stays as it is
@@ -283,6 +283,12 @@ export class WebServer implements AsyncDisposable {
       if (this.parameters.secure && request.url.startsWith("http:")) {
         this.#cooks.warn("secure", 'Parameter "secure" has no effect: the listener does not belong to this server');
       }
+      if (this.parameters.compression) {
+        this.#cooks.warn(
+          "compression",
+          'Parameter "compression" has no effect: the listener does not belong to this server',
+        );
+      }
     }
     const { loading, run } = this.#life;
     return loading === undefined ? run.fetch(request, info) : loading.then(() => this.#life.run.fetch(request, info));
@@ -293,7 +299,7 @@ export class WebServer implements AsyncDisposable {
    * WebSockets are closed with 1001, and `onServerStop` is called. With `--parallel` this is called in the first worker only; in the
    * others `address` is undefined, and `onServerStop` is never called.
    *
-   * @throws {Error} If parameter `secure`, `port` or `localaddress` asks for something that `deno serve` does not do
+   * @throws {Error} If parameter `secure`, `compression`, `port` or `localaddress` asks for something that `deno serve` does not do
    */
   readonly onListen = (address: Deno.Addr): void => {
     // `deno serve` can listen on Unix sockets too, which have neither host nor port.

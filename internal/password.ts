@@ -134,6 +134,5 @@ export async function verifyPassword(password: string, stored: string): Promise<
   // hashPassword() refuses passwords of this length.
   if (password.length > MAX_LENGTH) return false;
   const hash = await derive(password, parsed, parsed.salt, parsed.hash.length);
-  // deno-lint-ignore no-process-global -- as above
   return builtin("node:crypto").timingSafeEqual(hash, parsed.hash);
 }

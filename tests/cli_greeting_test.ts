@@ -38,7 +38,7 @@ Deno.test("an address that is printed for phones answers", async () => {
 
 Deno.test("without the permission, one line says how to see the addresses for phones", async () => {
   await using running = await start(ANY_PORT, ["--allow-net"]);
-  await running.printed(`To see the addresses for phones: run Deno with ${SYS}\n`);
+  await running.printed(`To see the addresses for phones, run Deno with ${SYS}\n`);
 });
 
 Deno.test("a server that listens on loopback has no line for phones", async () => {
@@ -77,7 +77,7 @@ for (
     running.kill("SIGTERM");
     const { code, stderr } = await running.ended();
     assertEquals(code, 0);
-    assertMatch(stderr, /^webserver1: Cannot show a QR code: [^\n]*\n$/);
+    assertMatch(stderr, /^webserver1: Cannot show a QR code[.:] [^\n]*\n$/);
     assertStringIncludes(stderr, reason);
   });
 }

@@ -89,7 +89,7 @@ Deno.test("a client that sends a message that is too large is named, with the pa
   );
 });
 
-Deno.test("a client that answers no ping is named, with the parameter", async () => {
+Deno.test("a client that does not answer pings is named, with the parameter", async () => {
   const closed = Promise.withResolvers<number>();
   await using subject = await running({ onWebSocketClose: (_webServer, _client, code) => closed.resolve(code) }, {
     idleTimeout: 1,
@@ -101,7 +101,7 @@ Deno.test("a client that answers no ping is named, with the parameter", async ()
   assertEquals(warnings.length, 1);
   assertMatch(
     String(warnings[0]),
-    /^webserver1: 127\.0\.0\.1:\d+ answers no ping, so it is dropped: see parameter "idleTimeout"$/,
+    /^webserver1: 127\.0\.0\.1:\d+ does not answer pings, so it is dropped: see parameter "idleTimeout"$/,
   );
 });
 

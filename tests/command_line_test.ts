@@ -48,6 +48,9 @@ Deno.test("an invalid command line is answered with one sentence that suggests a
     [["--watch"], "--watch has no file to watch"],
     [["--watch", "--callbacks", "https://example.org/show.ts"], "--watch has no file to watch"],
     [["init", "a", "b"], '"b"'],
+    [["init", "--port", "80"], "--port has no effect on init: leave it out"],
+    [["hash-password", "--secure"], "--secure has no effect on hash-password"],
+    [["touchdesigner", "--log"], "--log has no effect on touchdesigner"],
   ];
   for (const [args, sentence] of cases) {
     const { code, stdout, stderr } = await run(args, ["--allow-net", "--allow-read"]);

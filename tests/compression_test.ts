@@ -73,6 +73,23 @@ Deno.test("compression: a part of an answer is sent as it is", async () => {
   assertEquals([lines[0], lines.includes("content-length: 5000")], ["http/1.1 206 partial content", true]);
 });
 
+Deno.test("compression: a download that began compressed is not continued by its date", async () => {
+  const date = "Sun, 29 Nov 2026 12:00:00 GMT";
+  const dated: Callbacks = {
+    onHTTPRequest: (_webServer, _request, response) => ({
+      ...response,
+      statusCode: 200,
+      data: TEXT,
+      "Last-Modified": date,
+    }),
+  };
+  for (const [compression, status] of [[true, "200 ok"], [false, "206 partial content"]] as const) {
+    await using subject = await running(dated, { compression });
+    const [first] = await head(subject.port, "/", GZIP, "Range: bytes=1-", `If-Range: ${date}`);
+    assertEquals(first, `http/1.1 ${status}`);
+  }
+});
+
 Deno.test("compression is off unless it is set, and set on a running server keeps its port", async () => {
   await using subject = await running(callbacks);
   const isCompressed = async () => (await head(subject.port, "/", GZIP)).includes("content-encoding: gzip");

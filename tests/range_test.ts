@@ -1,6 +1,6 @@
 /** Parts of answers (RFC 9110, section 14), as players of video ask for them. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Callbacks, ResponseData, ResponseDictionary } from "../mod.ts";
 import { running, type Subject } from "./helpers.ts";
 
@@ -87,8 +87,47 @@ Deno.test("range: a part behind the end is answered 416, with the length", async
     const { status, range: got } = await get(subject, { range });
     assertEquals([status, got], [416, "bytes */23"]);
   }
+});
+
+Deno.test("range: an empty answer is sent whole", async () => {
   await using empty = await serving("");
-  assertEquals((await get(empty, { range: "bytes=0-" })).status, 416);
+  assertEquals((await get(empty, { range: "bytes=0-" })).status, 200);
+});
+
+Deno.test("range: headers of the answer, such as those for pages of other origins, go with 416 too", async () => {
+  await using subject = await serving(TEXT, { "Access-Control-Allow-Origin": "*", "Content-Type": "video/mp4" });
+  const answer = await fetch(subject.url, { headers: { range: "bytes=99-" } });
+  assertEquals(await answer.text(), "416 Range Not Satisfiable\n");
+  assertEquals(
+    ["access-control-allow-origin", "content-type"].map((name) => answer.headers.get(name)),
+    ["*", "text/plain; charset=utf-8"],
+  );
+});
+
+Deno.test("range: the parts of a large text, cut anywhere, are the text", async () => {
+  const text = "grün, €, 𝄞; ".repeat(30_000);
+  const bytes = new TextEncoder().encode(text);
+  await using subject = await serving(text);
+  for (const [first, last] of [[0, 0], [65_535, 65_537], [100_001, 300_002], [bytes.length - 3, bytes.length - 1]]) {
+    const answer = await fetch(subject.url, { headers: { range: `bytes=${first}-${last}` } });
+    assertEquals(answer.headers.get("content-length"), String(last! - first! + 1));
+    assertEquals(await answer.bytes(), bytes.slice(first, last! + 1));
+  }
+});
+
+Deno.test("range: a part of a large text that nobody reads costs a piece, not the text", async () => {
+  const text = "x".repeat(32 * 1024 * 1024);
+  await using subject = await serving(text);
+  const before = Deno.memoryUsage().rss;
+  const clients = await Promise.all(Array.from({ length: 20 }, async () => {
+    const connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=1-\r\n\r\n"));
+    await connection.read(new Uint8Array(1000));
+    return connection;
+  }));
+  const grown = Deno.memoryUsage().rss - before;
+  for (const client of clients) client.close();
+  assert(grown < 300 * 1024 * 1024, `memory grew by ${Math.round(grown / 1024 / 1024)} MiB`);
 });
 
 Deno.test("range: the parts of a large answer, put together, are the answer", async () => {

@@ -29,14 +29,16 @@ export function placesOf(interfaces: readonly Interface[], port: number, scheme:
 
 /** What a phone can open: URLs, or why they are not known, in a sentence. */
 export function forPhones({ hostname, port, url }: ListenAddress): Place[] | string {
-  if (isLoopback(hostname)) return `the server listens on ${hostname}, which only this machine can open`;
+  if (isLoopback(hostname)) {
+    return `Phones cannot open this server: it listens on ${hostname}, which only this machine can open`;
+  }
   if (!isWildcard(hostname)) return [{ url, name: "" }];
   // Asked first, since the call would ask the person at the terminal.
   if (Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" }).state !== "granted") {
-    return "run Deno with --allow-sys=networkInterfaces";
+    return "To see the addresses for phones, run Deno with --allow-sys=networkInterfaces";
   }
   const places = placesOf(Deno.networkInterfaces(), port, new URL(url).protocol);
-  return places.length > 0 ? places : "this machine is not in any network";
+  return places.length > 0 ? places : "Phones cannot open this server: this machine is not in any network";
 }
 
 /** The lines that say where the server listens. */
@@ -46,6 +48,6 @@ export function greeting(name: string, address: ListenAddress): string[] {
   const first = `${name} listens on ${url} (${everywhere ? `all interfaces, port ${port}` : hostname})`;
   if (!everywhere) return [first];
   const places = forPhones(address);
-  if (typeof places === "string") return [first, `To see the addresses for phones: ${places}`];
+  if (typeof places === "string") return [first, places];
   return [first, ...places.map(({ url, name }) => `For phones in the same network: ${url} (${name})`)];
 }

@@ -1,23 +1,17 @@
 /** How this program was started, for commands that the user can paste. */
 
-import { relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { sep } from "node:path";
 import { shellWord } from "../engine/shell.ts";
+import { shortPath } from "../files/source.ts";
 
 /** Columns of a command; a longer one is continued on the next line. */
 const WIDTH = 79;
 
 const MODULE = new URL("../../mod.ts", import.meta.url);
 
-/** A path as the user would type it: from the working directory, unless it is outside. */
-function shortPath(path: string): string {
-  const short = relative("", path);
-  return short === "" || short.startsWith("..") ? path : short;
-}
-
 /** How the user names this package: a path, `jsr:`, or another URL. */
 function moduleName({ href, protocol }: URL): string {
-  if (protocol === "file:") return shortPath(fileURLToPath(href));
+  if (protocol === "file:") return shortPath(href);
   const [, name, version] = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\/([^/]+)\//.exec(href) ?? [];
   return name === undefined ? href : `jsr:${name}@${version}`;
 }

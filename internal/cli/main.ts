@@ -4,7 +4,7 @@ import deno from "../../deno.json" with { type: "json" };
 import { WebServer } from "../../server.ts";
 import { print, reword } from "../operator/console.ts";
 import { COULD_NOT_START, USAGE } from "./exit_codes.ts";
-import { FLAG_PARAMETERS, parametersOf, parse } from "./flags.ts";
+import { FLAG_PARAMETERS, parametersOf, parse, type Values } from "./flags.ts";
 import { serve } from "./serve.ts";
 import { UsageError } from "./usage_error.ts";
 import { withFlags } from "./wording.ts";
@@ -15,11 +15,12 @@ async function showHelp(): Promise<void> {
 }
 
 /** Checks the words of the command line, and the flags that go together. */
-async function check([command, ...words]: string[], values: Parameters<typeof parametersOf>[0]): Promise<void> {
+async function check([command, ...words]: string[], values: Values): Promise<void> {
   if (command === undefined && Object.keys(values).length === 0) return;
-  const { checkCommand, checkTogether } = await import("./meant.ts");
+  const { checkCommand, checkFlags, checkTogether } = await import("./meant.ts");
   if (command === undefined) return checkTogether(values);
   checkCommand(command);
+  checkFlags(command, values);
   if (words.length > (command === "init" ? 1 : 0)) throw new UsageError(`Unexpected argument: "${words.at(-1)}"`);
 }
 

@@ -3,13 +3,14 @@
 import { canonicalIP } from "../engine/address.ts";
 import { shellWord } from "../engine/shell.ts";
 import { nearest } from "../operator/nearest.ts";
+import type { Values } from "./flags.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The commands. */
-export const COMMANDS: readonly string[] = ["init", "hash-password", "touchdesigner"];
+const COMMANDS: readonly string[] = ["init", "hash-password", "touchdesigner"];
 
 /** What was probably meant by a word that is not a command. */
-export function meantBy(word: string): string | undefined {
+function meantBy(word: string): string | undefined {
   const command = nearest(word, COMMANDS);
   if (command !== undefined) return command;
   if (/^\d{1,5}$/.test(word)) return `--port ${word}`;
@@ -29,8 +30,18 @@ export function checkCommand(word: string): void {
   );
 }
 
+/** The flags that a command takes. */
+const FLAGS: Record<string, readonly string[]> = { init: ["name", "extension", "customext"] };
+
+/** Checks that a command takes the flags that it is given. */
+export function checkFlags(command: string, values: Values): void {
+  const taken = FLAGS[command] ?? [];
+  const other = Object.keys(values).find((name) => !taken.includes(name));
+  if (other !== undefined) throw new UsageError(`--${other} has no effect on ${command}: leave it out`);
+}
+
 /** Checks that a flag which takes another one has it. */
-export function checkTogether(values: Readonly<Record<string, string | boolean | undefined>>): void {
+export function checkTogether(values: Values): void {
   if (!values.secure) {
     for (const name of ["privatekey", "certificate", "password-file"]) {
       if (values[name] !== undefined) throw new UsageError(`--${name} has no effect without --secure: add --secure`);

@@ -38,7 +38,7 @@ function blackOnWhite(line: string): string {
  */
 export async function qrCode(address: ListenAddress): Promise<string[]> {
   const places = forPhones(address);
-  if (typeof places === "string") throw new Error(`Cannot show a QR code: ${places}`);
+  if (typeof places === "string") throw new Error(`Cannot show a QR code. ${places}`);
   if (!Deno.stdout.isTerminal()) throw new Error("Cannot show a QR code: the output is not a terminal");
   const { url } = places[0]!;
   const lines = (await load()).renderUnicodeCompact(url, { border: BORDER }).split("\n");

@@ -41,7 +41,7 @@ function logWebSockets(server: WebServer, write: (line: string) => void): void {
 }
 
 /**
- * Logs every request of a server: time, client, method, uri, status and reason, and the milliseconds to the answer.
+ * Logs every request of a server: time, client, method, path, status and reason, and the milliseconds to the answer.
  *
  * After a refused handshake stands that it was one.
  *
@@ -50,11 +50,16 @@ function logWebSockets(server: WebServer, write: (line: string) => void): void {
 export function logRequests(server: WebServer, write: (line: string) => void): void {
   logWebSockets(server, write);
   const { fetch } = server;
+  let list: readonly string[] = [];
+  let trusted: TrustedProxies | undefined;
   server.fetch = (request, info) => {
     const start = performance.now();
     const { trustedProxies } = server.parameters;
-    const trusted = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
-    // Before the answer, since an upgraded request is forgotten by the runtime.
+    if (trustedProxies !== list) {
+      list = trustedProxies;
+      trusted = list.length === 0 ? undefined : new TrustedProxies(list);
+    }
+    // Before the answer, since Deno forgets an upgraded request.
     const client = clientAddressOf(request, info, trusted) || "-";
     const asked = `${printable(request.method)} ${printable(pathOf(request))}`;
     const isHandshake = asksForWebSocket(headerOf(request, "upgrade") ?? "");

@@ -1,7 +1,8 @@
 /** The command that has no name: it runs the server. */
 
 import type { WebServer } from "../../server.ts";
-import { print, Throttle } from "../operator/console.ts";
+import { print } from "../operator/console.ts";
+import { Throttle } from "../operator/throttle.ts";
 import { COULD_NOT_START } from "./exit_codes.ts";
 import { greeting } from "./greeting.ts";
 import { heedSignals } from "./signals.ts";
@@ -44,7 +45,7 @@ export async function serve(server: WebServer, { log, qr }: Show): Promise<void>
   }
   heedSignals(server, () => {
     const dropped = throttle.takeDropped();
-    if (dropped > 0) print("warn", `${server.name}: ${dropped} more of these errors were not printed`);
+    if (dropped > 0) print("warn", `${server.name}: not printed: ${dropped} more of these errors`);
   });
   try {
     await server.start();

@@ -129,21 +129,29 @@ function whole(status: number, headers: HeadersInit | undefined, data: Content, 
 }
 
 /** The answer to a request for a part of the data, if this is one. */
-function partOf(
-  headers: HeadersInit | undefined,
-  data: Content,
-  exchange: Exchange,
-): Response | undefined {
-  const range = rangeAnswer(exchange.request, headers, () => lengthOf(data));
+function partOf(headers: HeadersInit | undefined, data: Content, exchange: Exchange): Response | undefined {
+  const range = rangeAnswer(exchange, headers, () => lengthOf(data));
   if (range === undefined) return undefined;
-  const own = { "accept-ranges": "bytes", "content-range": range.contentRange };
-  if (range.bounds === undefined) return refusal(416, undefined, own);
-  const part = data instanceof Blob
-    ? data.slice(...range.bounds)
-    : (typeof data === "string" ? new TextEncoder().encode(data) : bytesOf(data)).subarray(...range.bounds);
-  const all = withLength(headers, lengthOf(part));
-  for (const [name, value] of Object.entries(own)) all.set(name, value);
-  return mark(new Response(sent(part, exchange), { status: 206, headers: all }));
+  const { bounds, contentRange } = range;
+  const all = new Headers(headers);
+  all.set("accept-ranges", "bytes");
+  all.set("content-range", contentRange);
+  if (bounds === undefined) return unsatisfiable(all);
+  all.set("content-length", String(bounds[1] - bounds[0]));
+  return mark(new Response(sentPart(data, bounds, exchange), { status: 206, headers: all }));
+}
+
+/** The answer to a request for a part that does not exist. */
+function unsatisfiable(headers: Headers): Response {
+  for (const [name, value] of Object.entries(TEXT)) headers.set(name, value);
+  headers.delete("content-length");
+  return new Response(line(416, undefined), { status: 416, headers });
+}
+
+function sentPart(data: Content, bounds: readonly [number, number], exchange: Exchange): ReadableStream {
+  const { client, context: { sendings } } = exchange;
+  if (typeof data === "string") return sendings.text(data, client, bounds);
+  return sent(data instanceof Blob ? data.slice(...bounds) : bytesOf(data).subarray(...bounds), exchange);
 }
 
 /**

@@ -100,7 +100,7 @@ export class Connection implements EventListenerObject {
         const { code, reason, wasClean } = event as CloseEvent;
         // Deno's own close: a ping was not answered. The close of a peer is clean.
         if (code === GOING_AWAY && !wasClean && this.#state.is === "open") {
-          this.#warn("silent", "answers no ping", "idleTimeout");
+          this.#warn("silent", "does not answer pings", "idleTimeout");
         }
         this.#finish({ code: wasClean ? code : ABNORMAL, reason });
         return this.#letGo();
@@ -155,7 +155,7 @@ export class Connection implements EventListenerObject {
         break;
       case "open":
         if (!this.#outbox.isStuck(now, idleTimeout)) break;
-        this.#warn("stuck", "reads nothing of what is sent to it", "idleTimeout");
+        this.#warn("stuck", "does not read its messages", "idleTimeout");
         this.#finish({ code: ABNORMAL, reason: "The client stopped reading" });
         // Deno cannot drop the connection; it releases it when the client leaves (W4).
         this.#socket.close();

@@ -71,9 +71,9 @@ export class Deadlines {
         (atOnce) => {
           given = true;
           resolve(late(atOnce));
-          // The work that makes this progress has a deadline too, which must come first.
         },
         progress,
+        // The work that makes this progress has a deadline too, which must come first.
         progress === undefined ? undefined : TICKS + 2,
       );
       promise.then((value) => {

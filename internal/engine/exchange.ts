@@ -3,6 +3,7 @@
 import type { Address } from "./address.ts";
 import type { RequestBody } from "./body.ts";
 import { clientAddressOf, peerOf } from "./client.ts";
+import type { Settings } from "./limits.ts";
 import type { TrustedProxies } from "./proxies.ts";
 import type { Sendings } from "./sending.ts";
 import { targetOf } from "./target.ts";
@@ -13,6 +14,7 @@ export interface Context {
   readonly listening: Address | undefined;
   /** Undefined if no proxy is trusted. */
   readonly proxies: TrustedProxies | undefined;
+  readonly settings: Settings;
   /** Aborts when the server begins to stop. */
   readonly stopped: AbortSignal;
   /** The bodies of answers under way. */

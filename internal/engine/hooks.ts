@@ -25,7 +25,7 @@ export interface Hooks {
   /** A WebSocket that was open is closed. */
   close(client: string, code: number, reason: string): unknown;
   /** The engine failed to answer. */
-  report(error: unknown, during: "request" | "handshake"): void;
+  report(error: unknown): void;
   /**
    * Reports something that the user should know.
    *

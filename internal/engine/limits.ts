@@ -8,6 +8,8 @@ export interface Limits {
   readonly secure: boolean;
   /** Proxies whose `X-Forwarded-For` is trusted: addresses, networks such as `10.0.0.0/8`, and `loopback`. */
   readonly trustedProxies: readonly string[];
+  /** Whether `Deno.serve` compresses answers. */
+  readonly compression: boolean;
   /** Whether a body is received before the request is answered, or read by whoever answers it. */
   readonly body: "buffer" | "stream";
   /** The largest request body. */

@@ -76,8 +76,11 @@ function acceptFirst(options: ListenOptions): Accepting {
 /** Whether a listener has another address than was asked for. Deno does not say so, but only `DENO_SERVE_ADDRESS` can do it (S4). */
 function isElsewhere(options: ListenOptions, { hostname, port }: Deno.NetAddr): boolean {
   if (options.port !== 0 && options.port !== port) return true;
-  const asked = canonicalIP(options.localaddress);
-  return asked !== undefined && asked !== canonicalIP(hostname);
+  const { localaddress } = options;
+  if (localaddress === "") return !isWildcard(hostname);
+  if (localaddress === "localhost") return !isLoopback(hostname);
+  const asked = canonicalIP(localaddress);
+  return asked === undefined ? isWildcard(hostname) : asked !== canonicalIP(hostname);
 }
 
 /** Whether a listener may be on another address: not if that would let in others than `localaddress` does. */

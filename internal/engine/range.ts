@@ -2,6 +2,7 @@
 
 import { trimmed } from "./header_values.ts";
 import { headerOf } from "./deno.ts";
+import type { Exchange } from "./exchange.ts";
 
 const RANGE = /^bytes=(\d*)-(\d*)$/i;
 
@@ -16,7 +17,7 @@ function partIn(range: string, length: number): [first: number, last: number] | 
   if (start === undefined || end === undefined || (start === "" && end === "")) return null;
   const last = length - 1;
   // The last bytes: as many as that, or all.
-  if (start === "") return Number(end) === 0 || length === 0 ? undefined : [Math.max(0, length - Number(end)), last];
+  if (start === "") return Number(end) === 0 ? undefined : [Math.max(0, length - Number(end)), last];
   const first = Number(start);
   if (end !== "" && Number(end) < first) return null;
   if (first >= length) return undefined;
@@ -24,9 +25,11 @@ function partIn(range: string, length: number): [first: number, last: number] | 
 }
 
 /** Whether the client has a part of the same answer, as far as its `If-Range` says: by a strong tag, or by the exact date. */
-function isSame(ifRange: string, headers: Headers): boolean {
+function isSame(ifRange: string, headers: Headers, byDate: boolean): boolean {
   const tag = trimmed(ifRange);
-  return tag.startsWith('"') ? tag === headers.get("etag") : tag !== "" && tag === headers.get("last-modified");
+  return tag.startsWith('"')
+    ? tag === headers.get("etag")
+    : byDate && tag !== "" && tag === headers.get("last-modified");
 }
 
 /** What is different about an answer to a request for a part. */
@@ -44,7 +47,7 @@ export interface RangeAnswer {
  * @param length Gives the length of the whole answer, in bytes
  */
 export function rangeAnswer(
-  request: Request,
+  { request, context }: Exchange,
   headers: HeadersInit | undefined,
   length: () => number,
 ): RangeAnswer | undefined {
@@ -53,8 +56,11 @@ export function rangeAnswer(
   const whole = new Headers(headers);
   if (whole.get("accept-ranges")?.toLowerCase() === "none" || whole.has("content-range")) return undefined;
   const ifRange = headerOf(request, "if-range");
-  if (ifRange !== null && !isSame(ifRange, whole)) return undefined;
+  // What Deno compresses has a weak tag, but the same date.
+  const byDate = !context.settings.limits.compression;
+  if (ifRange !== null && !isSame(ifRange, whole, byDate)) return undefined;
   const bytes = length();
+  if (bytes === 0) return undefined;
   const part = partIn(range, bytes);
   if (part === null) return undefined;
   if (part === undefined) return { contentRange: `bytes */${bytes}` };

@@ -52,7 +52,7 @@ export class Requests {
   answer(exchange: Exchange): Sent {
     const { method } = exchange.request;
     if (method !== "GET" && method !== "HEAD") return this.#answerWithBody(exchange);
-    return this.#counted(this.#respond(exchange), exchange);
+    return this.counted(this.#respond(exchange), exchange);
   }
 
   /** Resolves when no answer is under way. */
@@ -81,7 +81,7 @@ export class Requests {
     if (this.#settings.limits.body === "buffer") {
       if (!body.isEmpty) return this.#answerToWhole(exchange, body);
       exchange.body = undefined;
-      return this.#counted(this.#respond(exchange), exchange);
+      return this.counted(this.#respond(exchange), exchange);
     }
     // Even a body of length 0: over HTTP/2 its end may be missing, or data may arrive all the same.
     bound(exchange.request, body);
@@ -132,7 +132,7 @@ export class Requests {
     const answer = this.#respond(exchange);
     if (answer instanceof Promise) return this.track(answer.finally(() => body.release()), exchange.info);
     body.release();
-    return this.#counted(answer, exchange);
+    return this.counted(answer, exchange);
   }
 
   async #receive(exchange: Exchange, body: RequestBody): Promise<Response> {
@@ -162,7 +162,8 @@ export class Requests {
     return body ? body.refuse(answer.status, answer.detail) : refusalOf(request, answer.status, answer.detail);
   }
 
-  #counted(answer: Sent, exchange: Exchange): Sent {
+  /** Counts an answer as under way, if it is not with Deno as soon as it is given. */
+  counted(answer: Sent, exchange: Exchange): Sent {
     if (answer instanceof Promise) return this.track(answer, exchange.info);
     if (isLasting(answer)) this.#countAnswer(exchange);
     return answer;

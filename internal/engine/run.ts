@@ -29,6 +29,7 @@ export class Run {
     this.#context = {
       listening,
       proxies: undefined,
+      settings: engine.settings,
       stopped: this.#stopped.signal,
       sendings: this.#requests.sendings,
     };
@@ -54,8 +55,11 @@ export class Run {
   #accept(exchange: Exchange): Response | Promise<Response> {
     try {
       const answer = this.sockets.accept(exchange);
-      if (answer instanceof Promise) return this.#requests.track(answer);
-      return exchange.request.method === "GET" ? answer : this.#requests.leaveBody(exchange, answer);
+      if (answer instanceof Promise) {
+        return this.#requests.track(answer.then((settled) => this.#requests.counted(settled, exchange)));
+      }
+      if (exchange.request.method !== "GET") return this.#requests.leaveBody(exchange, answer);
+      return this.#requests.counted(answer, exchange);
     } catch (error) {
       const fault = faultOf(error);
       if (fault) return refusal(fault.status, fault.detail);

@@ -11,8 +11,18 @@ const CHECK_INTERVAL = 500;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
+/** A text in pieces of about the size of `PIECE` in bytes, which never end in the middle of a character. */
+function* piecesOf(text: string): Generator<string, undefined> {
+  // The number of characters, if those of many bytes are spread evenly over the text.
+  const count = Math.ceil(PIECE * text.length / Buffer.byteLength(text));
+  for (let start = 0; start < text.length;) {
+    let end = Math.min(start + count, text.length);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
+    yield text.slice(start, end);
+    start = end;
+  }
+  return undefined;
 }
 
 /** A body under way. */
@@ -63,20 +73,26 @@ export class Sendings {
     });
   }
 
-  /** Sends text as UTF-8, encoded piece by piece: a slow client costs one piece, not a second copy. */
-  text(text: string, client: string): ReadableStream<Bytes> {
-    // Characters of a piece, if those with many bytes are spread evenly over the text.
-    const count = Math.ceil(PIECE * text.length / Buffer.byteLength(text));
-    let sent = 0;
+  /**
+   * Sends text as UTF-8, encoded piece by piece: a slow client costs one piece, not a second copy.
+   *
+   * @param bounds The first byte to send, and the one behind the last
+   */
+  text(text: string, client: string, [first, end]: readonly [number, number] = [0, Infinity]): ReadableStream<Bytes> {
+    const pieces = piecesOf(text);
+    let at = 0;
     return this.#stream(client, {
       next() {
-        if (sent === text.length) return undefined;
-        const start = sent;
-        sent = Math.min(start + count, text.length);
-        // Never only the first half of a character.
-        if (sent < text.length && isHighSurrogate(text.charCodeAt(sent - 1))) sent--;
-        // Beyond ASCII, it takes half the time of a TextEncoder.
-        return Buffer.from(text.slice(start, sent));
+        while (at < end) {
+          const { value: piece } = pieces.next();
+          if (piece === undefined) return undefined;
+          const start = at;
+          at += Buffer.byteLength(piece);
+          if (at <= first) continue;
+          // Beyond ASCII, it takes half the time of a TextEncoder.
+          return Buffer.from(piece).subarray(Math.max(0, first - start), end - start);
+        }
+        return undefined;
       },
     });
   }

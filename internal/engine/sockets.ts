@@ -15,7 +15,7 @@ import type { Message } from "./outbox.ts";
 import { within } from "./within.ts";
 
 /** Milliseconds that a client has to answer the close of a stopping server; a sleeping phone never does. */
-const CLOSE_TIMEOUT = 1_000;
+const STOP_TIMEOUT = 1_000;
 /** Milliseconds between two checks of the connections. */
 const CHECK_INTERVAL = 500;
 
@@ -94,7 +94,7 @@ export class WebSockets {
     if (this.#slots.taken >= maxConnections) {
       this.#hooks.warn(
         "maxConnections",
-        `A WebSocket is refused, since ${maxConnections} are open: see parameter "maxConnections"`,
+        `A WebSocket was refused, since ${maxConnections} are open already: see parameter "maxConnections"`,
       );
       return refusal(503, "Too many WebSockets are open");
     }
@@ -112,7 +112,7 @@ export class WebSockets {
     if (decision instanceof Failure) return refusal(decision.status, decision.detail);
     if (decision instanceof Response) return decision;
     return this.#upgrade(handshake, decision).catch((error) => {
-      this.#hooks.report(error, "handshake");
+      this.#hooks.report(error);
       return refusal(500);
     });
   }
@@ -190,7 +190,7 @@ export class WebSockets {
     for (const connection of [...this.#open.values()]) connection.close(code, reason);
     if (!this.#empty) {
       const empty = new Promise<void>((resolve) => this.#whenEmpty = resolve);
-      await within(CLOSE_TIMEOUT, empty);
+      await within(STOP_TIMEOUT, empty);
       for (const connection of [...this.#open.values()]) connection.abort();
       await empty;
     }

@@ -1,11 +1,11 @@
 /** The Callbacks DAT: a module whose exports are the callbacks, loaded from a path or URL. */
 
-import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../../callbacks.ts";
 import { CALLBACK_NAMES, checkCallbacks } from "../operator/callback_names.ts";
 import { runDenoWith } from "../engine/shell.ts";
+import { moduleURL, shortPath } from "./source.ts";
 import { decodeFile } from "./text_file.ts";
 import { inTime } from "../engine/within.ts";
 
@@ -13,21 +13,6 @@ import { inTime } from "../engine/within.ts";
 const LOAD_TIMEOUT = 30;
 /** The largest callbacks file, in bytes. */
 const LARGEST = 16 * 1024 * 1024;
-
-/**
- * The URL of a callbacks module. A path is relative to the working directory; a scheme has two letters at least, since
- * `C:` is a drive.
- */
-function locate(source: string | URL): URL {
-  if (source instanceof URL) return source;
-  return /^[a-z][a-z\d+.-]+:/i.test(source) ? new URL(source) : pathToFileURL(resolve(source));
-}
-
-/** The path of a callbacks module, for watching it. Undefined if it is not a file: `https:`, `data:`. */
-export function callbacksPath(source: string | URL): string | undefined {
-  const url = locate(source);
-  return url.protocol === "file:" ? fileURLToPath(url) : undefined;
-}
 
 /** How often each file was loaded. Deno never forgets a module (M1), so a file that is loaded again needs a new URL. */
 const loads = new Map<string, number>();
@@ -64,6 +49,15 @@ export async function loadCallbacks(
   // A module may wait at its top level, and a host or a network disk may never answer.
   const late = () => explained(new Late(`it did not load within ${timeout} s`), module);
   return pick(await inTime(timeout, load(module, language), late), module.shown);
+}
+
+/** @throws {TypeError} If it is not a valid URL */
+function locate(source: string | URL): URL {
+  try {
+    return moduleURL(source);
+  } catch {
+    throw new TypeError(`Cannot load callbacks "${abbreviated(String(source))}": it is not a valid URL`);
+  }
 }
 
 async function load(module: Module, language: "input" | "node"): Promise<Exports> {
@@ -128,13 +122,6 @@ async function read({ url, shown }: Module): Promise<string> {
 
 function abbreviated(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-/** A path as the user would write it: relative to the working directory, if the file is inside. */
-function shortPath(file: string | URL): string {
-  const path = fileURLToPath(file);
-  const short = relative("", path);
-  return short === "" || short.startsWith("..") ? path : short;
 }
 
 type Exports = Readonly<Record<string, unknown>>;

@@ -5,6 +5,7 @@ import { builtin } from "../engine/deno.ts";
 import type { Certificate } from "../operator/files.ts";
 import type { WebServerParameters } from "../operator/parameters.ts";
 import { runDenoWith } from "../engine/shell.ts";
+import { filePath } from "./source.ts";
 import { decodeFile } from "./text_file.ts";
 
 type TLSParameters = Pick<WebServerParameters, "privatekey" | "certificate" | "password">;
@@ -33,9 +34,8 @@ function sourceOf(parameter: Source["parameter"], value: string | URL): Source {
   if (value === "") {
     throw new TypeError(`Cannot use parameter "secure": parameter "${parameter}" is blank; set it to a PEM file`);
   }
-  if (typeof value === "string" && !/^file:/i.test(value)) return { parameter, path: value };
   try {
-    return { parameter, path: builtin("node:url").fileURLToPath(new URL(value)) };
+    return { parameter, path: filePath(value) };
   } catch {
     throw new TypeError(`Cannot use parameter "${parameter}": "${value}" is not the URL of a file on this machine`);
   }

@@ -47,7 +47,8 @@ export function watchFiles(
       const settled = now === file.seen;
       file.seen = now;
       const wasMissing = file.missing;
-      file.missing = settled && now === undefined;
+      // One that was never seen cannot be read, which is another matter.
+      file.missing = settled && now === undefined && file.told !== undefined;
       if (file.missing && !wasMissing) onMissing(file.path);
       if (!settled || now === undefined || now === file.told) continue;
       file.told = now;

@@ -3,7 +3,8 @@
 import type { Callbacks } from "../../callbacks.ts";
 import type { WebServer } from "../../server.ts";
 import { Failure, faultOf } from "../engine/fault.ts";
-import { print, printable, Throttle } from "./console.ts";
+import { print, printable } from "./console.ts";
+import { Throttle } from "./throttle.ts";
 import { Deadlines, type Progress } from "../engine/deadlines.ts";
 import { CookClock } from "./info.ts";
 import type { LiveParameters } from "./live_parameters.ts";
@@ -177,7 +178,8 @@ export class Cooks {
   tellDropped(): void {
     const dropped = this.#throttle.takeDropped();
     if (dropped > 0) {
-      print("warn", `${this.#live.current.name}: ${dropped} more messages like those above were not printed`);
+      const messages = dropped === 1 ? "message like those above was" : "messages like those above were";
+      print("warn", `${this.#live.current.name}: ${dropped} more ${messages} not printed`);
     }
   }
 

@@ -12,13 +12,13 @@ const READ_TIMEOUT = 30;
 /** A file that was saved while the server watches it. */
 export type Saved = "callbacks" | "certificate";
 
-/** What `Deno.serve` wants, and what the operator is to be warned of. */
+/** The certificate and key for `Deno.serve`, and warnings for the user. */
 export interface Certificate {
   /** The certificate and its chain, in PEM. */
   readonly cert: string;
   /** The private key, in PEM, not encrypted. */
   readonly key: string;
-  /** One sentence for each certificate that clients refuse at this time. */
+  /** One sentence for each certificate that clients refuse at present. */
   readonly warnings: string[];
 }
 
@@ -86,9 +86,9 @@ async function watch(
   saved: OnSaved,
 ): Promise<AsyncDisposable> {
   const { watchFiles } = await import("../files/watch.ts");
-  const { callbacksPath } = await import("../files/callbacks_module.ts");
-  const script = isModule(callbacks) ? callbacksPath(callbacks) : undefined;
-  const pems = secure ? [privatekey, certificate].flatMap((file) => callbacksPath(file) ?? []) : [];
+  const { filePath, modulePath } = await import("../files/source.ts");
+  const script = isModule(callbacks) ? modulePath(callbacks) : undefined;
+  const pems = secure ? [privatekey, certificate].map(filePath) : [];
   const what = (path: string) => path === script ? "callbacks" : "certificate";
   return watchFiles(
     script === undefined ? pems : [...pems, script],

@@ -62,8 +62,8 @@ export class CallbackHooks implements Hooks {
     return this.#cooks.run("onWebSocketClose", [client, code, reason]);
   }
 
-  report(error: unknown, during: "request" | "handshake"): void {
-    this.#cooks.report(error, during === "request" ? "onHTTPRequest" : "onWebSocketRequest");
+  report(error: unknown): void {
+    this.#cooks.report(error, "onWebSocketRequest");
   }
 
   warn(kind: string, message: string): void {
@@ -79,7 +79,7 @@ export class CallbackHooks implements Hooks {
     try {
       return toResponse(result, exchange, this.#warn);
     } catch (error) {
-      this.report(error, "request");
+      this.#cooks.report(error, "onHTTPRequest");
       return new Failure(500);
     }
   }
@@ -99,7 +99,7 @@ export class CallbackHooks implements Hooks {
       return headers;
     } catch (error) {
       cancel(decision);
-      this.report(error, "handshake");
+      this.report(error);
       return new Failure(500);
     }
   }

@@ -15,7 +15,6 @@ function distance(from: string, to: string): number {
 }
 
 /** The nearest name, if it differs by at most two letters. Letter case, hyphens and underscores do not count. */
-
 export function nearest<Name extends string>(name: string, names: readonly Name[]): Name | undefined {
   const plain = (text: string) => text.replace(/[-_]/g, "").toLowerCase();
   const distances = names.map((candidate) => ({ candidate, far: distance(plain(name), plain(candidate)) }));

@@ -116,8 +116,8 @@ export interface WebServerParameters {
    */
   readonly origins: "same" | "any" | readonly string[];
   /**
-   * IP addresses of proxies whose `X-Forwarded-For` header is trusted: `clientAddress` is the address that they forward, with the
-   * port of the proxy's connection.
+   * Proxies whose `X-Forwarded-For` header is trusted: IP addresses, networks such as `"10.0.0.0/8"` and `"fd00::/8"`, and `"loopback"`
+   * for this machine itself. `clientAddress` is the address that they forward, with the port of the proxy's connection.
    *
    * @default {[]}
    */

@@ -4,7 +4,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Callbacks, RequestDictionary } from "../../callbacks.ts";
 import { WebServer, type WebServerParameters } from "../../server.ts";
 // Everything that this package prints goes through this module.
-import { print, printable, Throttle } from "../operator/console.ts";
+import { print, printable } from "../operator/console.ts";
+import { Throttle } from "../operator/throttle.ts";
 import { type Change, costOf, Kept, Queue } from "./changes.ts";
 import { VERSION } from "./callbacks_py.ts";
 import { labelOf, type Sender, type Target } from "./operator.ts";
