@@ -532,3 +532,8 @@ Deno.test("the file for an editor passes `deno check` with the command in it, ev
   assertEquals(code, 1);
   assertMatch(errors, /Type 'string' is not assignable to type 'number'/);
 });
+
+Deno.test("callbacks by an invalid URL are refused in one sentence", async () => {
+  const server = new WebServer({ port: 0, localaddress: "127.0.0.1", callbacks: "http://[" });
+  await assertRejects(() => server.start(), TypeError, 'Cannot load callbacks "http://[": it is not a valid URL');
+});

@@ -232,6 +232,21 @@ Deno.test("the signal of requests is aborted by a stop", async () => {
   assert((await answer).endsWith("AbortError: The server is stopping"));
 });
 
+for (const isAsync of [false, true]) {
+  Deno.test(`a refused handshake with a large answer arrives whole through a stop, from ${isAsync ? "an async" : "a sync"} callback`, async () => {
+    const size = 20_000_000;
+    const answer = () => ({ statusCode: 403, data: "x".repeat(size) });
+    await using subject = await running({ onWebSocketRequest: isAsync ? async () => await answer() : answer });
+    using connection = await silent(subject.port, ["GET / HTTP/1.1", ...HANDSHAKE, "", ""].join("\n"));
+    const chunk = new Uint8Array(65536);
+    let received = (await connection.read(chunk))!;
+    const stopped = subject.server.stop();
+    for (let read = await connection.read(chunk); read !== null; read = await connection.read(chunk)) received += read;
+    await stopped;
+    assert(received > size, `${received} bytes arrived`);
+  });
+}
+
 Deno.test("an upload under way arrives, is handled and answered when the server stops", async () => {
   await using subject = await running(
     { onHTTPRequest: (_webServer, { data }) => Response.json(data.length) },
