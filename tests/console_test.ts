@@ -304,7 +304,7 @@ Deno.test("floods of some kinds of messages do not hide other kinds", async () =
     [
       ...Array.from({ length: 5 }, (_, count) => `flooded: A web page from "http://evil${count}.example"`.slice(0, 40)),
       "flooded: onHTTPRequest returned nothing,",
-      "flooded: A WebSocket is refused, since 1 ",
+      "flooded: A WebSocket was refused, since ",
     ].map((line) => line.slice(0, 40)),
   );
 });

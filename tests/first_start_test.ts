@@ -19,9 +19,9 @@ async function cached(name: string): Promise<{ source: string; path: string }> {
   throw new Error(`The package ${name} is not in the cache, though this test runs with it`);
 }
 
-Deno.test("the lock file of the server has one package", async () => {
+Deno.test("the lock file of the server has that package, and the one of --qr, which is downloaded on demand", async () => {
   const { npm } = JSON.parse(await Deno.readTextFile(new URL("deno.lock", ROOT)));
-  assertEquals(Object.keys(npm).map((name) => name.replace(/@[^@]+$/, "")), [PACKAGE]);
+  assertEquals(Object.keys(npm).map((name) => name.replace(/@[^@]+$/, "")), [PACKAGE, "uqr"]);
 });
 
 Deno.test("the server starts from a cache with nothing but that package", async () => {

@@ -322,3 +322,18 @@ Deno.test("a request that comes by fetch() after a stop does not make another's 
   await server.start();
   await server.stop();
 });
+
+for (const [how, wait] of [["awaits", true], ["returns", false]] as const) {
+  Deno.test(`an error of a method that a callback ${how} is reported once`, async () => {
+    await using subject = await running({
+      async onHTTPRequest(webServer) {
+        const set = webServer.set({ port: -1 });
+        if (wait) await set;
+        return set;
+      },
+    });
+    const answer = await fetch(subject.url);
+    await answer.body?.cancel();
+    assertEquals([answer.status, subject.errors.map(({ name }) => name)], [500, ["set"]]);
+  });
+}

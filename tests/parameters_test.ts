@@ -50,7 +50,17 @@ const VALUES: {
   trustedProxies: {
     good: [[], ["127.0.0.1", "::1", "[2001:db8::1]"], ["10.0.0.0/8", "fd00::/8", "loopback"]],
     mistyped: ["127.0.0.1", [1]],
-    out: [["localhost"], ["1.2.3.400"], ["10.0.0.0/33"], ["10.0.0.0/"], ["10.0.0/8"], ["fd00::/129"], ["loopback/8"]],
+    out: [
+      ["localhost"],
+      ["1.2.3.400"],
+      ["01.2.3.4"],
+      ["192.168.0.02/24"],
+      ["10.0.0.0/33"],
+      ["10.0.0.0/"],
+      ["10.0.0/8"],
+      ["fd00::/129"],
+      ["loopback/8"],
+    ],
   },
   maxBodySize: { good: [0, MiB], mistyped: ["1", 1n], out: [-1, 1.5, NaN, Infinity] },
   maxBodyMemory: { good: [0, MiB], mistyped: ["1"], out: [-1] },
@@ -213,4 +223,27 @@ Deno.test("a change of several parameters at once is all or nothing", async () =
   );
   assert(subject.server.parameters === before);
   assertEquals(await (await fetch(subject.url)).text(), "404 Not Found\n");
+});
+
+Deno.test("a list that is changed after the call of set() counts as it was", async () => {
+  const server = new WebServer();
+  const origins = ["same"];
+  const set = server.set({ origins });
+  origins.push("http://evil.example");
+  await set;
+  assertEquals(server.parameters.origins, ["same"]);
+});
+
+Deno.test("only names that begin like a callback's are taken for a misspelt one", () => {
+  class Show {
+    onHTTPRequest() {}
+    error() {}
+    close() {}
+  }
+  new WebServer({ callbacks: new Show() });
+  assertThrows(
+    () => new WebServer({ callbacks: { onHttpRequest() {} } as object }),
+    TypeError,
+    'Name it "onHTTPRequest"',
+  );
 });

@@ -566,3 +566,22 @@ Deno.test("callbacks keep their this, and may be replaced in their object", asyn
   panel.onHTTPRequest = (_webServer, _request, response) => ({ ...response, statusCode: 200, data: "replaced" });
   assertEquals((await get(subject.url)).text, "replaced");
 });
+
+Deno.test("an answer that was fetched from elsewhere is passed on, without a body and its length too", async () => {
+  await using upstream = await running({
+    onHTTPRequest: (_webServer, { method }, response) => ({
+      ...response,
+      statusCode: method === "HEAD" ? 200 : 304,
+      data: "12345",
+      "X-From": "upstream",
+    }),
+  });
+  const head = await fetch(upstream.url, { method: "HEAD" });
+  const notModified = await fetch(upstream.url);
+  for (const fetched of [head, notModified, new Response(null, { headers: { "content-length": "5" } })]) {
+    await using subject = await running({ onHTTPRequest: () => fetched });
+    const answer = await fetch(subject.url);
+    assertEquals([answer.status, await answer.text()], [fetched.status, ""]);
+    assertEquals(subject.errors, []);
+  }
+});

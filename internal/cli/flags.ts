@@ -26,6 +26,23 @@ const OTHERS = {
   version: { type: "boolean" },
 } as const;
 
+/** Flags of other programs, and those that do the same here. */
+const MEANT: Readonly<Record<string, string>> = {
+  address: "localaddress",
+  bind: "localaddress",
+  cors: "origins",
+  host: "localaddress",
+  hostname: "localaddress",
+  https: "secure",
+  key: "privatekey",
+  p: "port",
+  reload: "watch",
+  ssl: "secure",
+  tls: "secure",
+  v: "version",
+  V: "version",
+};
+
 /** The flags that were given. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -42,28 +59,37 @@ export async function parse(args: string[]): Promise<{ values: Values; words: st
     [name, { type: typeof defaults[name] === "boolean" ? "boolean" : "string" }] as const
   );
   try {
-    const { values, positionals } = parseArgs({
+    const { values, positionals, tokens } = parseArgs({
       args,
+      tokens: true,
       options: { ...Object.fromEntries(parameters), ...OTHERS },
       allowPositionals: true,
     });
+    const names = tokens.flatMap((token) => token.kind === "option" ? token.name : []);
+    const twice = names.find((name, index) => names.indexOf(name) < index);
+    if (twice !== undefined) throw new UsageError(`--${twice} is given twice`);
     return { values: values as Values, words: positionals };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(explained(error as Error & { code?: string }));
   }
 }
 
 /** The message of `parseArgs` in one sentence, with the flag that was meant. */
 function explained({ message, code }: Error & { code?: string }): string {
-  const unknown = /^Unknown option '--?([^']*)'/.exec(message)?.[1];
+  const [, dashes = "--", unknown] = /^Unknown option '(--?)([^']*)'/.exec(message) ?? [];
+  const [, ambiguous] = /^Option '(?:-\w, )?(--[\w-]+)' argument is ambiguous/.exec(message) ?? [];
+  if (ambiguous !== undefined) {
+    return `${ambiguous} has no value, or one that begins with a dash: write ${ambiguous}=VALUE`;
+  }
   if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION" || unknown === undefined) {
     return message.split("\n")[0]!.replace(/\.$/, "");
   }
   if (unknown === "password") {
     return "There is no flag --password, since others can see the command line: put it into a file, and use --password-file";
   }
-  const meant = nearest(unknown, [...FLAG_PARAMETERS, ...Object.keys(OTHERS)]);
-  return `There is no flag --${unknown}${meant === undefined ? "" : `: did you mean --${meant}?`}`;
+  const meant = MEANT[unknown] ?? nearest(unknown, [...FLAG_PARAMETERS, ...Object.keys(OTHERS)]);
+  return `There is no flag ${dashes}${unknown}${meant === undefined ? "" : `: did you mean --${meant}?`}`;
 }
 
 /** Converts a flag to the type of its parameter; invalid text is left for the parameter's check to refuse. */
@@ -81,6 +107,8 @@ async function readPassword(file: string): Promise<string> {
   } catch (error) {
     const detail = error instanceof Deno.errors.NotCapable
       ? runDenoWith(`--allow-read=${file}`)
+      : error instanceof Deno.errors.NotFound
+      ? `"${file}" does not exist`
       : error instanceof TypeError
       ? "it is not text in UTF-8, or in UTF-16 with a byte order mark"
       : (error as Error).message;

@@ -8,7 +8,7 @@ export interface Address {
   readonly port: number;
 }
 
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const CLIENT = /^(?:(?:[\d.]+|\[[\w:.%-]+\]):\d{1,5}|(?:unix|vsock):\d+)$/i;
 
 /** The address as text. An IPv4 address in IPv6 form (`::ffff:127.0.0.1`) becomes the IPv4 address. */

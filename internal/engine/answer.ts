@@ -209,7 +209,7 @@ export function answerFrom(response: Response, exchange: Exchange): Response {
   }
   const content = contentOf(response);
   // Without a body there is no length but for HEAD, which has that of GET.
-  if (content === null && announced !== undefined && request.method !== "HEAD") headers.delete(CONTENT_LENGTH);
+  if (content === null && announced !== undefined && request.method !== "HEAD") return withoutLength(response);
   freezeHeaders(headers);
   mark(response);
   if (content === null) return response;
@@ -223,6 +223,13 @@ export function answerFrom(response: Response, exchange: Exchange): Response {
   // A length that is known is not the callback's to say.
   const isRight = announced === undefined || announced === String(lengthOf(content));
   return isRight ? response : mark(new Response(content, { status, headers: withLength(headers, lengthOf(content)) }));
+}
+
+/** An answer without a body and its length. The headers of one that was fetched cannot be changed. */
+function withoutLength(response: Response): Response {
+  const headers = new Headers(headersOfResponse(response));
+  headers.delete(CONTENT_LENGTH);
+  return mark(new Response(null, { status: statusOf(response), headers }));
 }
 
 /** Whether the answer is of server-sent events, which have no end of their own. */

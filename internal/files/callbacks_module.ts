@@ -1,6 +1,6 @@
 /** The Callbacks DAT: a module whose exports are the callbacks, loaded from a path or URL. */
 
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Callbacks } from "../../callbacks.ts";
 import { CALLBACK_NAMES, checkCallbacks } from "../operator/callback_names.ts";
@@ -157,6 +157,15 @@ function needs(flag: string, shown: string): Error {
   return new Deno.errors.NotCapable(`Cannot load callbacks "${shown}": ${runDenoWith(flag)}`);
 }
 
+/** The folder of this package. */
+const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What Deno must be allowed to read for a file that a callbacks module imports: of this package, all of it. */
+function readable(path: string, module: URL): string {
+  if (!path.startsWith(PACKAGE) || module.protocol !== "file:") return shortPath(path);
+  return `${shortPath(module)},${shortPath(PACKAGE).replace(/[\\/]$/, "")}`;
+}
+
 /** The first place in user code that a message or a stack names: `file:///show.ts:2:13`. */
 function placeIn(text: string): string | undefined {
   return /(?:file|https?|blob|data):\S+?:\d+:\d+/.exec(text)?.[0];
@@ -185,10 +194,7 @@ function explained(cause: unknown, { url, shown, loaded }: Module): Error {
   if (message.startsWith(`Module not found "${loaded}"`)) return missing(url);
   const [, kind, what] = /^Requires (read|import) access to "(.+)", run again/.exec(message) ?? [];
   if (what !== undefined) {
-    return needs(
-      kind === "read" ? `--allow-read=${shortPath(pathToFileURL(what))}` : `--allow-import=${what}`,
-      shown,
-    );
+    return needs(kind === "read" ? `--allow-read=${readable(what, url)}` : `--allow-import=${what}`, shown);
   }
   const [detail] = message.replace(/ at \S+:\d+:\d+$/, "").split("\n") as [string];
   const said = `${cannot} ${place ? `${tidy(place)}: ` : ""}`;

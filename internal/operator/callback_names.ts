@@ -27,7 +27,7 @@ export function checkCallbacks(object: object, cannot: string): void {
     }
   }
   for (const name of namesIn(callbacks)) {
-    if (CALLBACK_NAMES.includes(name as keyof Callbacks)) continue;
+    if (!/^on/i.test(name) || CALLBACK_NAMES.includes(name as keyof Callbacks)) continue;
     const meant = nearest(name, CALLBACK_NAMES);
     if (meant !== undefined && typeof callbacks[name] === "function") {
       throw new TypeError(`${cannot}: nothing ever calls its "${name}". Name it "${meant}"`);

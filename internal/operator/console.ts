@@ -74,10 +74,18 @@ type Level = "log" | "warn" | "error";
 const { log, warn, error } = console;
 const own = { log, warn, error };
 
+/** Where the lines of this package are, which tell a user nothing. */
+const OWN = new URL("../", import.meta.url).href;
+
+/** A stack without the lines of this package. */
+function withoutOwnLines(text: string): string {
+  return text.split("\n").filter((line) => !(/^ *at /.test(line) && line.includes(OWN))).join("\n");
+}
+
 /** An error as text, even one that throws when it is inspected. */
 function textOf(error: unknown): string {
   try {
-    return printable(Deno.inspect(error, { colors: false, strAbbreviateSize: 1000 }));
+    return printable(withoutOwnLines(Deno.inspect(error, { colors: false, strAbbreviateSize: 1000 })));
   } catch {
     return "an error that cannot be shown";
   }

@@ -38,6 +38,8 @@ export class Cooks {
   readonly #webServer: WebServer;
   readonly #live: LiveParameters;
   readonly #throttle = new Throttle();
+  /** Errors of the server's own methods. */
+  readonly #reported = new WeakSet<object>();
   /** The callbacks in use. */
   callbacks: Callbacks;
   /** Undefined unless the program has one. */
@@ -127,6 +129,8 @@ export class Cooks {
   #fail(error: unknown, name: keyof Callbacks, args: unknown[]): Failure {
     const fault = faultOf(error);
     if (fault) return new Failure(fault.status, fault.detail);
+    // Of a method of the server that the callback awaits.
+    if (this.#reported.has(error as object)) return new Failure(500);
     if (name === "onError") {
       this.#printError("onError", "onError threw", error);
       this.#printError("reported", `onError was called because ${args[1]} failed:`, args[0]);
@@ -141,14 +145,16 @@ export class Cooks {
    *
    * @param name The callback or method that failed
    * @param isTold Whether the program gets the error in another way, so that it is not printed
+   * @param did What it did, as a part of the printed sentence
    */
-  report(error: unknown, name: string, isTold = false): void {
+  report(error: unknown, name: string, isTold = false, did = "threw"): void {
     this.errors++;
+    if (OWN.includes(name) && error instanceof Error) this.#reported.add(error);
     if (this.has("onError")) {
       this.run("onError", [error, name]);
     } else if (!isTold) {
       if (OWN.includes(name) && error instanceof Error) this.#printError(name, printable(error.message));
-      else this.#printError(name, `${name} threw`, error);
+      else this.#printError(name, `${name} ${did}`, error);
     }
   }
 

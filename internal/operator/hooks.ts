@@ -12,6 +12,8 @@ import { requestDictionary } from "./request.ts";
 import { cancel, checkNames, headersOf, responseDictionary, toResponse } from "./response.ts";
 
 const NOTHING = "onHTTPRequest returned nothing, so the answer is 404. End it with: return response";
+/** What a callback did whose answer cannot be sent. */
+const UNSENDABLE = "returned an answer that cannot be sent:";
 /** The reason phrase of 101. */
 const SWITCHING = "Switching Protocols";
 
@@ -63,7 +65,7 @@ export class CallbackHooks implements Hooks {
   }
 
   report(error: unknown): void {
-    this.#cooks.report(error, "onWebSocketRequest");
+    this.#cooks.report(error, "onWebSocketRequest", false, UNSENDABLE);
   }
 
   warn(kind: string, message: string): void {
@@ -79,7 +81,7 @@ export class CallbackHooks implements Hooks {
     try {
       return toResponse(result, exchange, this.#warn);
     } catch (error) {
-      this.#cooks.report(error, "onHTTPRequest");
+      this.#cooks.report(error, "onHTTPRequest", false, UNSENDABLE);
       return new Failure(500);
     }
   }

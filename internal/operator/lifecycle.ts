@@ -297,6 +297,8 @@ export class Lifecycle {
         ? async () => ({ ...files, callbacks: await readCallbacks(parameters) })
         : async () => ({ ...files, certificate: await certificateOf(parameters) });
       await this.#change({}, { read });
+      // Key and certificate that are replaced together are two saves, and one change.
+      if (what === "certificate" && isSame(files.certificate, this.#files?.certificate)) return;
       print("log", `${parameters.name}: ${IN_USE[what]}`);
     });
   }

@@ -22,7 +22,10 @@ export function checkParameters(change: ParameterChange): Partial<WebServerParam
   if (typeof change !== "object" || change === null) {
     throw new TypeError(`Cannot set parameters to ${shown(change)}: they are an object, such as { port: 9980 }`);
   }
-  const present = Object.entries(change).filter(([, value]) => value !== undefined);
+  // Lists are copied, since the caller may change them before it is their turn.
+  const present = Object.entries(change)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [name, Array.isArray(value) ? [...value] : value] as const);
   for (const [name, value] of present) checkParameter(name, value);
   return Object.fromEntries(present);
 }

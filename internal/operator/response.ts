@@ -59,7 +59,18 @@ const MEANT = new Map([
   ["statustext", "statusReason"],
   ["body", "data"],
   ["data", "data"],
+  ["contenttype", "Content-Type"],
 ]);
+
+/** How to write a field, or the header that many forget the hyphen of. */
+function written(meant: string): string {
+  return meant === "Content-Type" ? 'response["Content-Type"]' : `response.${meant}`;
+}
+
+/** The field that a key was meant to be; undefined if it is a header. Python's names have underscores. */
+function fieldMeantBy(key: string): string | undefined {
+  return MEANT.get(key.toLowerCase().replaceAll("_", ""));
+}
 
 /**
  * Refuses a dictionary that accepts a WebSocket, but has a field under a wrong name: it may have been meant to refuse.
@@ -68,9 +79,9 @@ const MEANT = new Map([
  */
 export function checkNames(dictionary: Partial<ResponseDictionary>): void {
   for (const key of Object.keys(dictionary)) {
-    const meant = MEANT.get(key.toLowerCase());
+    const meant = fieldMeantBy(key);
     if (meant !== undefined && meant !== key) {
-      throw new TypeError(`Cannot accept the WebSocket with response.${key}: write response.${meant}`);
+      throw new TypeError(`Cannot accept the WebSocket with response.${key}: write ${written(meant)}`);
     }
   }
 }
@@ -105,9 +116,9 @@ function partsOf(dictionary: Partial<ResponseDictionary>, warn: Warn): Parts {
           parts.contentType = value as HeaderValue | undefined;
           break;
         }
-        const meant = MEANT.get(name);
+        const meant = fieldMeantBy(name);
         if (meant !== undefined) {
-          warn(`misnamed ${meant}`, `response.${key} is sent as a header: write response.${meant}`);
+          warn(`misnamed ${meant}`, `response.${key} is sent as a header: write ${written(meant)}`);
         }
         (parts.fields ??= headerFields())[name] = value as HeaderValue | undefined;
       }

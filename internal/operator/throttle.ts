@@ -1,6 +1,6 @@
 /** How often messages of one kind are printed. */
 
-/** Messages of one kind that are printed at once. */
+/** Messages of one kind that are printed at once, and different texts of one kind. */
 const BURST = 5;
 /** Milliseconds until the next one after that; they double each time, up to a limit. */
 const FIRST_PAUSE = 10_000;
@@ -10,6 +10,8 @@ const OTHER_PAUSE = 1_000;
 
 interface Kind {
   printed: number;
+  /** The first different texts, as many as are printed at once. */
+  readonly texts: Set<string>;
   /** The text that was printed last. */
   last: string | undefined;
   /** When it was printed, in milliseconds of `performance.now()`. */
@@ -36,16 +38,27 @@ export class Throttle {
     let state = this.#kinds.get(kind);
     if (state === undefined || now > state.next + LONGEST_PAUSE) {
       const dropped = state?.dropped ?? 0;
-      state = { printed: 0, last: undefined, lastTime: -Infinity, next: now, pause: FIRST_PAUSE, dropped };
+      state = {
+        printed: 0,
+        texts: new Set(),
+        last: undefined,
+        lastTime: -Infinity,
+        next: now,
+        pause: FIRST_PAUSE,
+        dropped,
+      };
       this.#kinds.set(kind, state);
     }
     const isOther = text !== state.last;
-    const isNew = (state.printed < BURST && (isOther || repeats)) || (isOther && now >= state.lastTime + OTHER_PAUSE);
+    const isUnknown = state.texts.size < BURST && !state.texts.has(text);
+    const isNew = isUnknown || (state.printed < BURST && (isOther || repeats)) ||
+      (isOther && now >= state.lastTime + OTHER_PAUSE);
     if (!isNew && now < state.next) {
       state.dropped++;
       return undefined;
     }
     state.printed++;
+    if (isUnknown) state.texts.add(text);
     state.last = text;
     state.lastTime = now;
     state.next = now + state.pause;

@@ -180,7 +180,11 @@ export class Link implements Sender {
         return this.#warn("listen", message);
       }
       // The previous program may still be ending.
-      this.#warn("listen", `${message} Trying again every ${RETRY / 1000} s`);
+      const remedy = message.replace(
+        / or set parameter "port" to a free one, such as (\d+)$/,
+        " or use new TouchDesigner({ port: $1 })",
+      );
+      this.#warn("listen", `${remedy}. Trying again every ${RETRY / 1000} s`);
       this.#retry = setTimeout(() => this.#listen(), RETRY);
     }
   }
