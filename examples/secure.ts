@@ -105,6 +105,7 @@ export const server = new WebServer({ secure: true, privatekey: KEY, certificate
 
 if (import.meta.main) {
   await server.start();
-  console.log("Open one of these on a phone in the same network:");
-  for (const host of [...names, ...addresses]) console.log(`  https://${host}:${server.address?.port}/`);
+  console.log("Open one of these, the first one on this machine only, the others on a phone in the same network:");
+  const others = [...names, ...addresses].filter((host) => host !== "localhost" && !host.startsWith("127."));
+  for (const host of ["localhost", ...others]) console.log(`  https://${host}:${server.address?.port}/`);
 }
