@@ -240,7 +240,7 @@ Deno.test("callbacks that never finish loading are abandoned, so the server can 
 /** Runs a program in the folder of the callbacks, with only these permissions; returns what it prints. */
 async function program(folder: Folder, text: string, permissions: string[]): Promise<string> {
   await folder.write("program.ts", `import { WebServer } from "@webserver-dat/server";\n${text}`);
-  const { stdout, stderr } = await denoOutput("run", [...permissions, "program.ts"], { cwd: folder.path });
+  const { stdout, stderr } = await denoOutput("run", ["--no-lock", ...permissions, "program.ts"], { cwd: folder.path });
   return stdout + stderr;
 }
 

@@ -11,13 +11,18 @@ export const PACKAGE: string = new URL("mod.ts", ROOT).href;
 export const CONFIG: string = fileURLToPath(new URL("deno.json", ROOT));
 
 /** The lock file of the tests has the packages that only tests and measurements need. */
-const FLAGS = ["--quiet", `--config=${CONFIG}`, `--lock=${fileURLToPath(new URL("tests/deno.lock", ROOT))}`];
+const LOCK = `--lock=${fileURLToPath(new URL("tests/deno.lock", ROOT))}`;
+
+/** The flags of every program. One that loads modules over http: has `--no-lock`, since Deno would add them to the lock file. */
+function flagsFor(args: readonly string[]): string[] {
+  return ["--quiet", `--config=${CONFIG}`, ...(args.includes("--no-lock") ? [] : [LOCK])];
+}
 
 type Subcommand = "run" | "serve" | "check";
 
 /** Starts Deno, in the folder of the project unless `cwd` names another. */
 export function deno(subcommand: Subcommand, args: string[], options: ProgramOptions = {}): Program {
-  return new Program(Deno.execPath(), [subcommand, ...FLAGS, ...args], { cwd: ROOT, ...options });
+  return new Program(Deno.execPath(), [subcommand, ...flagsFor(args), ...args], { cwd: ROOT, ...options });
 }
 
 /** Runs Deno to its end, in the folder of the project unless `cwd` names another. */
@@ -26,5 +31,5 @@ export function denoOutput(
   args: string[],
   options: Parameters<typeof output>[2] = {},
 ): Promise<Ended> {
-  return output(Deno.execPath(), [subcommand, ...FLAGS, ...args], { cwd: ROOT, ...options });
+  return output(Deno.execPath(), [subcommand, ...flagsFor(args), ...args], { cwd: ROOT, ...options });
 }
