@@ -52,7 +52,7 @@ Deno.test("--watch says in one line that saved callbacks are in use", async () =
   assertEquals(await (await fetch(urlOf(running))).text(), "two, longer");
 });
 
-Deno.test("a watched callbacks file that is missing is told once, and the server goes on", async () => {
+Deno.test("a watched callbacks file that is missing is reported once, and the server goes on", async () => {
   await using file = await callbacksFile("export const onHTTPRequest = () => new Response('one');");
   const lines: unknown[][] = [];
   const warnings = await printed("warn", async () => {

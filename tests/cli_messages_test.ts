@@ -1,11 +1,11 @@
-/** Messages of the command line and of programs: where flags are named, and that each is told once. */
+/** Messages of the command line and of programs: which of them name flags, and that each is printed once. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { WebServer } from "../mod.ts";
 import { config, program, run } from "./program.ts";
 import { withFlags } from "../internal/cli/wording.ts";
 
-/** Runs a program of one's own to its end. */
+/** Runs a program that imports the package to its end. */
 async function runSource(source: string, permissions = ["--allow-net"]): Promise<{ code: number; stderr: string }> {
   const path = await Deno.makeTempFile({ suffix: ".ts" });
   try {
@@ -35,7 +35,7 @@ Deno.test("the command line names the flag of a parameter, once a message", () =
   );
 });
 
-Deno.test("a taken port is told with the flag on the command line, and without it in a program", async () => {
+Deno.test("the message about a taken port names the flag on the command line, and not in a program", async () => {
   await using other = new WebServer({ port: 0, localaddress: "127.0.0.1" });
   await other.start();
   const { port } = other.address!;
@@ -54,18 +54,18 @@ for (
   const permissions = what.startsWith("a missing") ? ["--allow-net", "--allow-read"] : [];
   const make = `const server = new WebServer({ ${parameters} });`;
 
-  Deno.test(`${what} is told once if the program awaits the start`, async () => {
+  Deno.test(`${what} is reported once if the program awaits the start`, async () => {
     const { code, stderr } = await runSource(`${make} await server.start();`, permissions);
     assertEquals([code, count(stderr, "webserver1:"), count(stderr, "Caused by")], [1, 0, 0], stderr);
     assertMatch(stderr, new RegExp(`^error: Uncaught \\(in promise\\) \\w+: Cannot load callbacks\\b.*${sentence}`));
   });
 
-  Deno.test(`${what} is told once if the program does not await the start`, async () => {
+  Deno.test(`${what} is reported once if the program does not await the start`, async () => {
     const { code, stderr } = await runSource(`${make} server.start();`, permissions);
     assertEquals([code, count(stderr, "\n"), count(stderr, sentence)], [0, 1, 1], stderr);
   });
 
-  Deno.test(`${what} is not told on the console if the program catches the error`, async () => {
+  Deno.test(`${what} is not printed if the program catches the error`, async () => {
     const { stderr } = await runSource(`${make} await server.start().catch(() => {});`, permissions);
     assertEquals(stderr, "");
   });

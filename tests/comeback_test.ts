@@ -60,7 +60,7 @@ Deno.test("a restart whose port another program has taken says so, and the serve
     `Cannot listen on port ${port}: another program uses it. Stop that program, or set parameter "port"`,
   );
   assertStringIncludes(error.message, "The server has lost its port and tries to listen again; stop() ends that");
-  // The loss is reported once, and there is no listener until it is back.
+  // The loss is reported once, and nothing listens until the port is back.
   assertEquals(robbed.errors, [`restart: ${error.message}`]);
   assertEquals([server.active, server.address, server.parameters.active], [false, undefined, true]);
   const lines = await printed("warn", async () => {

@@ -1,4 +1,4 @@
-/** What the pages of the package say: their links, their commands, and how a folder of one's own uses the package. */
+/** What the pages of the package say: their links, their commands, and how a user's own folder uses the package. */
 
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -54,7 +54,7 @@ Deno.test("the README has the commands by which everybody starts and tests the p
   }
 });
 
-Deno.test("a deno.json of one's own, as docs/running.md shows it, links a clone of the repository", async () => {
+Deno.test("a user's own deno.json, as docs/running.md shows it, links a clone of the repository", async () => {
   const guide = await Deno.readTextFile(new URL("docs/running.md", ROOT));
   const shown = /```json\n([^]*?)```/.exec(guide)![1]!;
   const directory = await Deno.makeTempDir();

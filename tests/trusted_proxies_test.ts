@@ -55,3 +55,14 @@ Deno.test('"loopback" trusts the proxies of this machine, over IPv4 and IPv6', a
 Deno.test("a proxy outside of the trusted networks is the client", async () => {
   await behind(["10.0.0.0/8"], { "203.0.113.7": "127.0.0.1" });
 });
+
+Deno.test("of a chain of trusted proxies, 32 are followed, however many a client claims", async () => {
+  const chain = (count: number) => ["203.0.113.7", ...Array(count).fill("10.0.0.1")].join(",");
+  await behind(["loopback", "10.0.0.0/8"], {
+    [chain(31)]: "203.0.113.7",
+    [chain(32)]: "10.0.0.1",
+    [chain(5000)]: "10.0.0.1",
+    ",": "127.0.0.1",
+    "203.0.113.7,": "127.0.0.1",
+  });
+});

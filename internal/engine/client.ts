@@ -16,6 +16,9 @@ function forwardedIP(item: string): string | undefined {
   return canonicalIP(trimmed(item).replace(/^(\d+\.\d+\.\d+\.\d+|\[[^\]]*\]):\d+$/, "$1"));
 }
 
+/** Proxies in a row that are looked at. The client writes the head of the header, and may claim any number. */
+const MAX_HOPS = 32;
+
 let unnamed = 0;
 
 /** A name for a client without an address, as on a Unix socket. It is unique to each request and each WebSocket. */
@@ -36,12 +39,23 @@ export function clientAddressOf(
   if (peer === undefined) return unnamedClient(info);
   if (!proxies?.has(peer.hostname)) return formatAddress(peer.hostname, peer.port);
   let client = peer.hostname;
-  for (const item of headerOf(request, "x-forwarded-for")?.split(",").reverse() ?? []) {
+  for (const item of lastItems(headerOf(request, "x-forwarded-for") ?? "")) {
     const forwarded = forwardedIP(item);
-    // No proxy wrote this, so neither it nor the items before it can be trusted.
+    // No proxy wrote this, so neither it nor what stands in front of it can be trusted.
     if (forwarded === undefined) break;
     client = forwarded;
     if (!proxies.has(forwarded)) break;
   }
   return formatAddress(client, peer.port);
+}
+
+/** The items of a list from the last one on, as many as there may be proxies. */
+function* lastItems(list: string): Generator<string> {
+  let end = list.length;
+  for (let hops = 0; hops < MAX_HOPS && end >= 0; hops++) {
+    // `lastIndexOf` takes a negative position for the first one.
+    const comma = end === 0 ? -1 : list.lastIndexOf(",", end - 1);
+    yield list.slice(comma + 1, end);
+    end = comma;
+  }
 }
