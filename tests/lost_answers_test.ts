@@ -50,7 +50,7 @@ const IMPOSSIBLE: Record<string, (stream: ReadableStream) => unknown> = {
   "headers that are a list": (data) => ({ statusCode: 200, data, headers: [["a", "b"]] }),
   "a length that is none": (data) => ({ statusCode: 200, data, "Content-Length": "many" }),
   "a Response with a control character": (data) => new Response(data, { headers: { "x-a": "\x01" } }),
-  "a Response with a length that is none": (data) => new Response(data, { headers: { "content-length": "x" } }),
+  "a Response with an invalid length": (data) => new Response(data, { headers: { "content-length": "x" } }),
   "a Response as data": (data) => ({ statusCode: 200, data: new Response(data) }),
   "the stream itself": (data) => data,
 };

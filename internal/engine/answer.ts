@@ -1,4 +1,4 @@
-/** Answers as `Deno.serve` sends them right: with the length they have, in pieces if they are large, and not at all to HEAD. */
+/** Makes answers that `Deno.serve` sends correctly: with their length, in pieces if they are large, and without a body to HEAD. */
 
 import { STATUS_TEXT } from "@std/http/status";
 import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "./deno.ts";
@@ -6,10 +6,10 @@ import { checkValue, numberIn } from "./header_values.ts";
 import { rangeAnswer } from "./range.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Bytes from which on an answer is sent in pieces: a client that is slow holds one piece (H8), and a stop sees the end (S1). */
+/** Larger answers, in bytes, are sent in pieces: a slow client then holds one piece (H8), and a stop sees the end (S1). */
 const LARGE = 64 * 1024;
 
-/** Makes browsers take a content type at its word, so that they run no text as a script. */
+/** Makes browsers believe a content type, so that they do not run a text as a script. */
 export const NOSNIFF = "nosniff";
 /** The headers of a text. */
 export const TEXT = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": NOSNIFF };
@@ -19,12 +19,12 @@ function line(status: number, detail: string | undefined): string {
   return detail === undefined ? `${text}\n` : `${text}: ${detail}\n`;
 }
 
-/** An answer of the server's own: the status and, for a person at the other end, one line. */
+/** An answer that the server makes itself: the status and one line for a person at the other end. */
 export function refusal(status: number, detail?: string, headers: Record<string, string> = {}): Response {
   return new Response(line(status, detail), { status, headers: { ...TEXT, ...headers } });
 }
 
-/** The refusal of a request. HEAD gets none of its line: over HTTP/2, Deno would send it (H1). */
+/** The refusal of a request. The line is left out for HEAD: over HTTP/2, Deno would send it (H1). */
 export function refusalOf({ method }: Request, status: number, detail?: string, headers = {}): Response {
   const answer = refusal(status, detail, headers);
   return method === "HEAD" ? headOf(status, answer.headers, line(status, detail)) : answer;
@@ -38,13 +38,10 @@ export function isContent(data: unknown): data is Content {
   return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob;
 }
 
-/**
- * Marks answers that are under way for longer than they take to be handed over. A WeakSet of them would burden the garbage
- * collector.
- */
+/** Marks answers that take time to send. A WeakSet of them would burden the garbage collector. */
 const LASTING = Symbol("lasting");
 
-/** Whether the answer is under way until Deno says that it is through, since its end is not known here. */
+/** Whether the answer is under way until Deno reports its end. */
 export function isLasting(answer: Response): boolean {
   return LASTING in answer;
 }
@@ -53,7 +50,7 @@ function mark(answer: Response): Response {
   return Object.assign(answer, { [LASTING]: true });
 }
 
-/** The bytes that a GET is answered with. */
+/** The length in bytes. */
 function lengthOf(data: Content): number {
   if (typeof data === "string") return Buffer.byteLength(data);
   return data instanceof Blob ? data.size : data.byteLength;
@@ -77,7 +74,7 @@ function withLength(headers: HeadersInit | undefined, length: number): Headers {
   return all;
 }
 
-/** The headers of an answer of known length; one that is worth it says that its parts can be had. */
+/** The headers of an answer of known length. A large one announces that clients can ask for parts of it. */
 function headersOfWhole(status: number, headers: HeadersInit | undefined, data: Content): Headers {
   const all = withLength(headers, lengthOf(data));
   if (status === 200 && (isLarge(data) || data instanceof Blob) && !all.has("accept-ranges")) {
@@ -167,7 +164,7 @@ function headOf(status: number, headers: HeadersInit | undefined, data: Content 
   return new Response(bodyOfHead(announcedLength(all) !== undefined), { status, headers: all });
 }
 
-/** A stream that is not sent is cancelled, so that its source can close. */
+/** Cancels a stream that is not sent, so that its source can close. */
 export function discard(stream: ReadableStream | null | undefined): void {
   if (stream instanceof ReadableStream && !stream.locked) stream.cancel().catch(() => {});
 }
@@ -208,7 +205,7 @@ export function answerFrom(response: Response, exchange: Exchange): Response {
     if (name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH) announced = value;
   }
   const content = contentOf(response);
-  // Without a body there is no length but for HEAD, which has that of GET.
+  // An answer without a body has no length, except to HEAD, where it is that of GET.
   if (content === null && announced !== undefined && request.method !== "HEAD") return withoutLength(response);
   freezeHeaders(headers);
   mark(response);
@@ -220,7 +217,7 @@ export function answerFrom(response: Response, exchange: Exchange): Response {
   const part = status === 200 ? partOf(headers, content, exchange) : undefined;
   if (part) return part;
   if (isLarge(content)) return whole(status, headers, content, exchange);
-  // A length that is known is not the callback's to say.
+  // If the length is known, the callback's own value does not count.
   const isRight = announced === undefined || announced === String(lengthOf(content));
   return isRight ? response : mark(new Response(content, { status, headers: withLength(headers, lengthOf(content)) }));
 }
@@ -232,7 +229,7 @@ function withoutLength(response: Response): Response {
   return mark(new Response(null, { status: statusOf(response), headers }));
 }
 
-/** Whether the answer is of server-sent events, which have no end of their own. */
+/** Whether the answer is a stream of server-sent events, which never ends by itself. */
 function isEventStream(headers: Headers): boolean {
   return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }
@@ -254,7 +251,7 @@ function announcedLength(headers: Headers): number | undefined {
 function streamed(status: number, headers: Headers, stream: ReadableStream, exchange: Exchange): Response {
   const length = announcedLength(headers) ?? Infinity;
   if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
-  // What the system's own buffers hold goes by the fastest way: a file without JavaScript.
+  // Small enough for the system's buffers, so it takes the fastest way: a file goes without JavaScript.
   const body = length <= LARGE
     ? stream
     : exchange.context.sendings.stream(stream, exchange.client, isEventStream(headers));

@@ -28,7 +28,7 @@ interface Moved {
   readonly to: Address;
 }
 
-/** What is said of a file that was saved. */
+/** The message about a file that was saved and is used now. */
 const IN_USE: Record<Saved, string> = {
   callbacks: "The saved callbacks are in use",
   certificate: "The saved certificate is in use",
@@ -202,7 +202,7 @@ export class Lifecycle {
       // In place, if nothing has to be read.
       if (!listens && !read && differing(before, wanted, "files").length === 0) return this.#adopt(wanted, held);
 
-      // If a file cannot be read, or the address cannot be had, this throws before anything has changed.
+      // If a file cannot be read, or the address is taken, this throws before anything has changed.
       files = await this.#patience.wait(read ? read() : this.#read(wanted), (late) => this.#releaseUnused(late));
       const sameCertificate = state.is !== "running" || isSame(files.certificate, state.files.certificate);
       if (!listens && sameCertificate) return this.#adopt(wanted, files);

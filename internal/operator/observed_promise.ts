@@ -1,6 +1,6 @@
 /** A promise that knows whether somebody waits for it. */
 
-/** Ends like the promise that it is made of, and may be left alone: no rejection of it goes unhandled. */
+/** Settles like the promise that it is made from. Nobody has to await it: its rejection is always handled. */
 export class ObservedPromise<Value> extends Promise<Value> {
   #isObserved = false;
 
@@ -10,12 +10,12 @@ export class ObservedPromise<Value> extends Promise<Value> {
   }
 
   /**
-   * @param promise Makes the promise. It gets a function that says whether somebody waits: of an `await`, one turn of the event loop later
+   * @param promise Makes the promise. It gets a function that tells whether somebody waits, from one turn of the event loop after the call on
    */
   static of<Value>(promise: (isObserved: () => boolean) => Promise<Value>): ObservedPromise<Value> {
     const inner = promise(() => observed.#isObserved);
     const observed = new ObservedPromise<Value>((resolve, reject) => void inner.then(resolve, reject));
-    // Not by the method below, since this is not somebody who waits.
+    // Not by the method below, since this call does not count as waiting.
     Promise.prototype.then.call(observed, undefined, () => {});
     return observed;
   }

@@ -168,7 +168,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, exchange: Excha
         "be sent as JSON",
     );
   }
-  // A length that is known is not the callback's to say.
+  // If the length is known, the callback's own value does not count.
   if (known && parts.fields) delete parts.fields["content-length"];
   const headers = headersFor(parts);
   const response = answerWith(status, headers, data as Content | ReadableStream, exchange);

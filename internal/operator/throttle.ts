@@ -68,7 +68,7 @@ export class Throttle {
     return dropped;
   }
 
-  /** How many messages were not printed, and not told of by a later one; those are told of then. */
+  /** Returns how many messages were left out without a later message saying so, and resets that count. */
   takeDropped(): number {
     let dropped = 0;
     for (const kind of this.#kinds.values()) {
