@@ -67,7 +67,7 @@ export class WebServer implements AsyncDisposable {
     const initial = changed(defaults, given);
     this.#live = new LiveParameters(initial);
     this.#cooks = new Cooks(this, this.#live, isModule(initial.callbacks) ? {} : initial.callbacks);
-    this.#life = new Lifecycle(this.#cooks, this.#live, () => this.fetch);
+    this.#life = new Lifecycle(this.#cooks, this.#live, () => this.fetch === this.#fetch ? this.#serve : this.fetch);
   }
 
   /** The name of the operator. */
@@ -290,9 +290,25 @@ export class WebServer implements AsyncDisposable {
         );
       }
     }
-    const { loading, run } = this.#life;
-    return loading === undefined ? run.fetch(request, info) : loading.then(() => this.#life.run.fetch(request, info));
+    return this.#answer(request, info, false);
   };
+
+  /** What nobody has wrapped. */
+  readonly #fetch = this.fetch;
+
+  /** The handler of this server's own listener. */
+  readonly #serve = (request: Request, info: Deno.ServeHandlerInfo) => this.#answer(request, info, true);
+
+  /** @param isDirect Whether the answer goes to Deno just as it is */
+  #answer(
+    request: Request,
+    info: Deno.ServeHandlerInfo | undefined,
+    isDirect: boolean,
+  ): Response | Promise<Response> {
+    const { loading, run } = this.#life;
+    if (loading === undefined) return run.fetch(request, info, isDirect);
+    return loading.then(() => this.#life.run.fetch(request, info, isDirect));
+  }
 
   /**
    * `deno serve` calls this with the address that it listens on. The server is active from then on, and stops at SIGINT and SIGTERM:

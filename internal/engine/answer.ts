@@ -56,10 +56,10 @@ function lengthOf(data: Content): number {
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
-function sent(data: Content, { client, context: { sendings } }: Exchange): ReadableStream {
-  if (typeof data === "string") return sendings.text(data, client);
-  if (data instanceof Blob) return sendings.stream(data.stream(), client);
-  return sendings.bytes(bytesOf(data), client);
+function sent(data: Content, exchange: Exchange): ReadableStream {
+  const { sendings } = exchange.context;
+  if (typeof data === "string") return sendings.text(data, exchange);
+  return data instanceof Blob ? sendings.blob(data, exchange) : sendings.bytes(bytesOf(data), exchange);
 }
 
 function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
@@ -146,8 +146,7 @@ function unsatisfiable(headers: Headers): Response {
 }
 
 function sentPart(data: Content, bounds: readonly [number, number], exchange: Exchange): ReadableStream {
-  const { client, context: { sendings } } = exchange;
-  if (typeof data === "string") return sendings.text(data, client, bounds);
+  if (typeof data === "string") return exchange.context.sendings.text(data, exchange, bounds);
   return sent(data instanceof Blob ? data.slice(...bounds) : bytesOf(data).subarray(...bounds), exchange);
 }
 
@@ -252,8 +251,6 @@ function streamed(status: number, headers: Headers, stream: ReadableStream, exch
   const length = announcedLength(headers) ?? Infinity;
   if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
   // Small enough for the system's buffers, so it takes the fastest way: a file goes without JavaScript.
-  const body = length <= LARGE
-    ? stream
-    : exchange.context.sendings.stream(stream, exchange.client, isEventStream(headers));
+  const body = length <= LARGE ? stream : exchange.context.sendings.stream(stream, exchange, isEventStream(headers));
   return mark(new Response(body, { status, headers }));
 }

@@ -1,5 +1,6 @@
 /** The limits that the bodies of one run share. */
 
+import { Buffers } from "./body_reader.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { turns } from "./deno.ts";
 import { badRequest } from "./fault.ts";
@@ -8,10 +9,11 @@ import type { Settings } from "./limits.ts";
 /** Small chunks that are read in one turn of the event loop. They may arrive faster than it turns (H5), and would hold up everything else. */
 const SMALL_CHUNKS_PER_TURN = 64;
 
-/** The memory and the turns of the event loop for all bodies of a run. */
+/** The memory, the buffers and the turns of the event loop for all bodies of a run. */
 export class Bodies {
   readonly settings: Settings;
   readonly deadlines: Deadlines;
+  readonly buffers = new Buffers();
   /** Whether the run is over, so that no body is read any further. */
   areOver = false;
   /** Bytes in use. */

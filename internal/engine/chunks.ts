@@ -1,50 +1,100 @@
-/** The chunks of a body, kept without the large buffers that they may arrive in. */
+/** The bytes of a body as they arrive, made one buffer with as little copying as possible. */
 
-/** Sizes of the blocks into which small chunks are copied, in bytes: of the first one, and at most. */
+import { free } from "./deno.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Sizes of the blocks into which chunks are copied, in bytes: of the first one, and at most. */
 const FIRST_BLOCK = 1024;
-const LARGEST_BLOCK = 64 * 1024;
+const LARGEST_BLOCK = 1024 * 1024;
+/** The share of the announced length after which there is memory for all of it, so that an announcement alone costs nothing. */
+const SHARE = 1 / 8;
+/** The most that is read into that memory at once, in bytes. */
+const ROOM = 128 * 1024;
 
-/** The chunks of a body. Deno delivers views of 64 KiB buffers, so small chunks are copied and large ones are kept. */
+/** The chunks of one body. */
 export class Chunks {
-  readonly #blocks: Uint8Array<ArrayBuffer>[] = [];
+  readonly #announced: number;
+  readonly #claim: (bytes: number) => void;
+  /** Blocks that are full. */
+  readonly #blocks: Bytes[] = [];
   #size = 0;
   /** The block that is being filled, and how far. */
-  #block: Uint8Array<ArrayBuffer> | undefined;
+  #block: Bytes = new Uint8Array(0);
   #filled = 0;
+  /** Whether that block has room for all that was announced. */
+  #isWhole = false;
 
-  add(chunk: Uint8Array<ArrayBuffer>): void {
-    this.#size += chunk.length;
-    if (2 * chunk.length >= chunk.buffer.byteLength) {
-      this.#endBlock();
-      this.#blocks.push(chunk);
-      return;
-    }
-    if (this.#block === undefined || this.#filled + chunk.length > this.#block.length) {
-      const next = Math.min(2 * (this.#block?.length ?? FIRST_BLOCK / 2), LARGEST_BLOCK);
-      this.#endBlock();
-      this.#block = new Uint8Array(Math.max(next, chunk.length));
-    }
-    this.#block.set(chunk, this.#filled);
-    this.#filled += chunk.length;
+  /**
+   * @param announced The length of the body, if it is known
+   * @param claim Called before memory is taken, with the number of bytes
+   */
+  constructor(announced: number | undefined, claim: (bytes: number) => void) {
+    this.#announced = announced ?? 0;
+    this.#claim = claim;
   }
 
-  #endBlock(): void {
-    if (this.#block) this.#blocks.push(this.#block.subarray(0, this.#filled));
-    this.#block = undefined;
+  /** Room for the next chunk in the buffer that all will be in, if that exists already. A chunk that is read into it need not be copied. */
+  room(): Bytes | undefined {
+    if (!this.#isWhole || this.#filled === this.#block.length) return undefined;
+    return this.#block.subarray(this.#filled, this.#filled + ROOM);
+  }
+
+  /** Adds a chunk, which is copied, unless it was read into `room()`. */
+  add(chunk: Bytes): void {
+    if (this.#block.buffer.detached) {
+      // The buffer went to the reader, and came back as that of the chunk.
+      this.#block = new Uint8Array(chunk.buffer);
+      this.#filled += chunk.length;
+      this.#size += chunk.length;
+      return;
+    }
+    const size = this.#size + chunk.length;
+    if (!this.#isWhole && size <= this.#announced && size >= SHARE * this.#announced) this.#makeWhole();
+    if (!this.#isWhole || size > this.#announced) this.#claim(chunk.length);
+    if (this.#filled + chunk.length > this.#block.length) this.#startBlock(chunk.length);
+    this.#block.set(chunk, this.#filled);
+    this.#filled += chunk.length;
+    this.#size = size;
+  }
+
+  /** Makes one block for the whole body. */
+  #makeWhole(): void {
+    this.#claim(this.#announced - this.#size);
+    const whole = new Uint8Array(this.#announced);
+    this.#moveTo(whole);
+    this.#block = whole;
+    this.#filled = this.#size;
+    this.#isWhole = true;
+  }
+
+  #startBlock(least: number): void {
+    const next = Math.min(Math.max(FIRST_BLOCK, 2 * this.#block.length), LARGEST_BLOCK);
+    this.#endBlock();
+    this.#block = new Uint8Array(Math.max(next, least));
     this.#filled = 0;
   }
 
-  /** All chunks, in a buffer that holds nothing else. */
-  joined(): Uint8Array<ArrayBuffer> {
+  #endBlock(): void {
+    if (this.#filled > 0) this.#blocks.push(this.#block.subarray(0, this.#filled));
+  }
+
+  #moveTo(target: Bytes): void {
     this.#endBlock();
-    const [first] = this.#blocks;
-    if (first !== undefined && first.length === this.#size && first.buffer.byteLength === this.#size) return first;
-    const data = new Uint8Array(this.#size);
     let at = 0;
     for (const block of this.#blocks) {
-      data.set(block, at);
+      target.set(block, at);
       at += block.length;
+      free(block.buffer);
     }
+    this.#blocks.length = 0;
+  }
+
+  /** All chunks, in a buffer that holds nothing else. Nothing can be added after that. */
+  joined(): Bytes {
+    if (this.#blocks.length === 0 && this.#filled === this.#block.length) return this.#block;
+    const data = new Uint8Array(this.#size);
+    this.#moveTo(data);
     return data;
   }
 }

@@ -322,24 +322,38 @@ export function keepAccepting(
 
 // THE PROCESS
 
-/** Bytes; twice as many may stay unused at the end of the heap. */
-const BLOCK = 16 * 1024 * 1024;
+/** Sizes in bytes. glibc adapts to no block above 32 MiB, and V8 collects garbage when 64 MiB of buffers are new. */
+const ADAPTED = 31 * 1024 * 1024;
+const KEPT = [30 * 1024 * 1024, 30 * 1024 * 1024];
+const PIN = 2 * 1024 * 1024;
 
-let told = false;
+let pin: ArrayBuffer | undefined;
 
 /**
- * Has glibc keep freed memory for the next buffers. C5, denoland/deno#35789: V8's garbage collector frees buffers many at a time; glibc would give
- * that memory back to the system, and get it again page by page: messages of 64 KiB are then echoed at half the speed or less.
+ * Has glibc keep freed memory for the next buffers; to be called before the first that may be large. C5, denoland/deno#35789: V8's garbage
+ * collector frees buffers many at a time; glibc would give that memory back to the system, and get it again page by page: messages of 64 KiB
+ * are then echoed at half the speed or less, and bodies of 1 MiB are sent at a tenth of it.
  *
- * glibc keeps twice the size of the largest block that was freed (mallopt(3), M_TRIM_THRESHOLD), so one is made and freed, and none of its
- * pages is used. The environment variables MALLOC_TRIM_THRESHOLD_=33554432 and MALLOC_MMAP_THRESHOLD_=16777216 do the same, but have to be
- * set before the program starts. Delete this when Deno pools its buffers, as that pull request does.
+ * glibc takes buffers from the heap if they are smaller than the largest one that was freed (mallopt(3), M_MMAP_THRESHOLD), so one is made and
+ * freed. It returns free memory at the end of the heap, so there is room for buffers, and a small one behind it that stays. None of these
+ * pages is used before it is needed. The environment variables MALLOC_TRIM_THRESHOLD_=67108864 and MALLOC_MMAP_THRESHOLD_=32505856 do nearly
+ * the same, but have to be set before the program starts. Delete this when Deno pools its buffers, as that pull request does.
  */
 export function keepFreedMemory(): void {
-  if (told) return;
-  told = true;
-  // To transfer it frees it at once.
-  new ArrayBuffer(BLOCK).transfer(0);
+  if (pin || Deno.build.os !== "linux") return;
+  free(new ArrayBuffer(ADAPTED));
+  const room = KEPT.map((size) => new ArrayBuffer(size));
+  pin = new ArrayBuffer(PIN);
+  room.forEach(free);
+}
+
+/**
+ * Frees the memory of a buffer that nobody reads any more. C10, nearest denoland/deno#35789: V8 frees a buffer when it next collects garbage, tens
+ * of megabytes later, so that each new buffer is memory that no cache holds: bodies of 1 MiB then cost up to twice as much. What Deno is
+ * still sending stays until it is sent. Delete this when Deno pools its buffers, as that pull request does.
+ */
+export function free(buffer: ArrayBuffer): void {
+  buffer.transfer(0);
 }
 
 /**

@@ -5,7 +5,7 @@ import type { RequestBody } from "./body.ts";
 import { clientAddressOf, peerOf } from "./client.ts";
 import type { Settings } from "./limits.ts";
 import type { TrustedProxies } from "./proxies.ts";
-import type { Sendings } from "./sending.ts";
+import type { Recipient, Sendings } from "./sending.ts";
 import { targetOf } from "./target.ts";
 
 /** Everything that the requests of one listener share. */
@@ -19,10 +19,12 @@ export interface Context {
   readonly stopped: AbortSignal;
   /** The bodies of answers under way. */
   readonly sendings: Sendings;
+  /** Whether the answers go to Deno just as they are. */
+  readonly isReadByDeno: boolean;
 }
 
 /** One request. Properties that cost something are computed when they are first read. */
-export class Exchange {
+export class Exchange implements Recipient {
   // Only declared: most requests never have them, and every request would pay for their initialization.
   declare private knownTarget?: string;
   declare private knownClient?: string;
@@ -49,6 +51,10 @@ export class Exchange {
   /** The address of the client, behind trusted proxies too. */
   get client(): string {
     return this.knownClient ??= clientAddressOf(this.request, this.info, this.context.proxies);
+  }
+
+  get isReadByDeno(): boolean {
+    return this.context.isReadByDeno;
   }
 
   /** The other end of the connection. Undefined on a Unix socket, and for a `Request` that came over no connection. */

@@ -20,6 +20,8 @@ export class Run {
   readonly #stopped = new AbortController();
   #ended = false;
   #context: Context;
+  /** For requests whose answers go to Deno just as they are. */
+  #direct: Context;
 
   /** @param listening Where it listens, if that is known */
   constructor(engine: Engine, listening: Address | undefined) {
@@ -32,7 +34,9 @@ export class Run {
       settings: engine.settings,
       stopped: this.#stopped.signal,
       sendings: this.#requests.sendings,
+      isReadByDeno: false,
     };
+    this.#direct = this.#context;
     this.configure();
   }
 
@@ -41,12 +45,17 @@ export class Run {
     const { trustedProxies } = this.#engine.settings.limits;
     const proxies = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
     this.#context = { ...this.#context, proxies };
+    this.#direct = { ...this.#context, isReadByDeno: true };
   }
 
-  /** Answers a request. */
-  fetch(request: Request, info: Deno.ServeHandlerInfo | undefined): Response | Promise<Response> {
+  /**
+   * Answers a request.
+   *
+   * @param isDirect Whether the answer goes to Deno just as it is: nobody else reads it
+   */
+  fetch(request: Request, info: Deno.ServeHandlerInfo | undefined, isDirect: boolean): Response | Promise<Response> {
     if (this.#ended) return refusalOf(request, 503, "The server is stopping", { connection: "close" });
-    const exchange = new Exchange(request, info, this.#context);
+    const exchange = new Exchange(request, info, isDirect ? this.#direct : this.#context);
     const upgrade = headerOf(request, "upgrade");
     if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(exchange);
     return this.#requests.answer(exchange);

@@ -3,7 +3,7 @@
 import { formatAddress, isClientAddress } from "./address.ts";
 import { refusal } from "./answer.ts";
 import { Connection, type Membership, type Shared } from "./connection.ts";
-import { hasLeft, upgradeWebSocket } from "./deno.ts";
+import { hasLeft, keepFreedMemory, upgradeWebSocket } from "./deno.ts";
 import type { Engine, Slots } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
 import { Failure } from "./fault.ts";
@@ -123,6 +123,7 @@ export class WebSockets {
     this.#slots.taken--;
     if (left) return refusal(400, "The client has left");
     if (this.#closed) return refusal(503, "The server is stopping", { connection: "close" });
+    keepFreedMemory();
     const { socket, response } = upgradeWebSocket(request, this.#settings.limits.idleTimeout);
     for (const [name, value] of headers) response.headers.append(name, value);
     // Two proxies may forward the same address, and connect from the same port.

@@ -1,7 +1,7 @@
 /** The life cycle: a server stops, runs, or wants its port back, and its parameters change meanwhile. */
 
 import type { Address } from "../engine/address.ts";
-import { keepFreedMemory, surviveLongTexts } from "../engine/deno.ts";
+import { surviveLongTexts } from "../engine/deno.ts";
 import { faultOf } from "../engine/fault.ts";
 import { listen, type ListenAddress, type Listener } from "../engine/listener.ts";
 import { refusal } from "../engine/answer.ts";
@@ -310,7 +310,6 @@ export class Lifecycle {
   }
 
   #begin(listening: Address | undefined): void {
-    keepFreedMemory();
     surviveLongTexts();
     this.#run = new Run(this.#engine, listening);
     this.#cooks.reset();

@@ -1,0 +1,77 @@
+/** Reading the stream of a request body chunk by chunk. */
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Size of the buffers that are used again, in bytes, and how many are kept. */
+const BUFFER = 64 * 1024;
+const KEPT = 16;
+
+/** A chunk, or the end. */
+type ReadResult = { readonly done: true } | { readonly done: false; readonly value: Bytes };
+
+/** Reads the chunks of a body. */
+export interface BodyReader {
+  /** @param room Where the chunk should go. Its buffer is detached then, and becomes that of the chunk */
+  read(room?: Bytes): Promise<ReadResult>;
+  /** Ends the body, and the read under way. */
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** Buffers that the bodies of a run use one after the other. */
+export class Buffers {
+  readonly #kept: Bytes[] = [];
+
+  take(): Bytes {
+    return this.#kept.pop() ?? new Uint8Array(BUFFER);
+  }
+
+  giveBack(buffer: Bytes): void {
+    if (this.#kept.length < KEPT) this.#kept.push(buffer);
+  }
+}
+
+/** Reads into one buffer again and again: a chunk can be used until the next read. It costs half of a new buffer for each chunk. */
+class ReusingReader implements BodyReader {
+  readonly #reader: ReadableStreamBYOBReader;
+  readonly #buffers: Buffers;
+  #buffer: Bytes | undefined;
+
+  constructor(reader: ReadableStreamBYOBReader, buffers: Buffers) {
+    this.#reader = reader;
+    this.#buffers = buffers;
+  }
+
+  async read(room?: Bytes): Promise<ReadResult> {
+    if (room) return await this.#reader.read(room);
+    const buffer = this.#buffer ?? this.#buffers.take();
+    this.#buffer = undefined;
+    const result = await this.#reader.read(buffer);
+    // A read that was cancelled keeps its buffer.
+    if (result.value === undefined) return { done: true };
+    const own = new Uint8Array(result.value.buffer);
+    if (result.done) this.#buffers.giveBack(own);
+    else this.#buffer = own;
+    return result;
+  }
+
+  // The last chunk may still be in use, so its buffer is left to the garbage collector.
+  cancel(reason?: unknown): Promise<void> {
+    return this.#reader.cancel(reason);
+  }
+}
+
+/**
+ * Reads a body in chunks that nobody keeps.
+ *
+ * @throws {TypeError} If the stream is locked
+ */
+export function readerOf(stream: ReadableStream<Bytes>, buffers: Buffers): BodyReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+  } catch {
+    // The stream of a `Request` that did not come over a connection need not be one of bytes.
+    return stream.getReader();
+  }
+  return new ReusingReader(reader, buffers);
+}
