@@ -122,13 +122,14 @@ function loaded(running: Running, load: Program): Sampler {
 function transfers(
   name: string,
   target: Target,
-  { connections, upload = 0 }: { connections: number; upload?: number },
+  { connections, upload = 0, rounds }: { connections: number; upload?: number; rounds?: number },
 ): Case {
   return {
     name,
     subjects: HTTP,
     unit: "requests/s",
     target,
+    ...(rounds && { rounds }),
     warmsUp: true,
     async prepare(subject, folder, stack) {
       const running = await start(subject, name, folder);
@@ -267,6 +268,8 @@ export const CASES: readonly Case[] = [
   transfers("upload 16 MiB", UPLOADS, { connections: LARGEST_CONNECTIONS, upload: 16 * MEBIBYTE }),
   transfers("download", DOWNLOADS, { connections: LARGE_CONNECTIONS }),
   transfers("download 16 MiB", DOWNLOADS, { connections: LARGEST_CONNECTIONS }),
+  transfers("download of a text", { ofNodeAtLeast: 0.7 }, { connections: LARGE_CONNECTIONS, rounds: 3 }),
+  transfers("download of a Blob", DOWNLOADS, { connections: LARGE_CONNECTIONS, rounds: 3 }),
   slowReaders,
   requests("file", { cpuAtLeast: 0.97 }),
   requests("https", { cpuAtLeast: 0.95 }, { secure: true }),

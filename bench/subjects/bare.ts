@@ -1,6 +1,17 @@
 /** The measure of the others: a handler of `Deno.serve` that does no more than the case asks for. */
 
-import { bytes, folder, HTML, HTML_HEADERS, IDLE_TIMEOUT, name, serveFile, subject } from "./subject.ts";
+import {
+  bytes,
+  folder,
+  headersOf,
+  HTML,
+  HTML_HEADERS,
+  IDLE_TIMEOUT,
+  name,
+  serveFile,
+  subject,
+  text,
+} from "./subject.ts";
 
 // The handlers have two arguments, since fewer let Deno cut corners.
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
@@ -9,9 +20,8 @@ const template: Handler = (_request, _info) => new Response(HTML, { headers: HTM
 
 const upload = (): Handler => async (request, _info) => new Response(String((await request.bytes()).length));
 
-function download(size: number): Handler {
-  const body = bytes(size);
-  return (_request, _info) => new Response(body, { headers: { "content-type": "application/octet-stream" } });
+function download(body: BodyInit): Handler {
+  return (_request, _info) => new Response(body, { headers: headersOf(body) });
 }
 
 /** Upgrades, and attaches the handlers of messages. */
@@ -47,9 +57,11 @@ const handlers: Record<string, () => Handler | Promise<Handler>> = {
   },
   upload,
   "upload 16 MiB": upload,
-  download: () => download(1 << 20),
-  "download 16 MiB": () => download(16 << 20),
-  "slow readers": () => download(1 << 18),
+  download: () => download(bytes(1 << 20)),
+  "download 16 MiB": () => download(bytes(16 << 20)),
+  "download of a text": () => download(text(1 << 20)),
+  "download of a Blob": () => download(new Blob([bytes(1 << 20)])),
+  "slow readers": () => download(bytes(1 << 18)),
   file: () => (_request, _info) => serveFile(),
   echo: () => sockets((socket, data) => socket.send(data)),
   broadcast,

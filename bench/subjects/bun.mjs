@@ -8,9 +8,10 @@ const HTML_HEADERS = { "content-type": "text/html; charset=utf-8", "x-content-ty
 const template = () => new Response(HTML, { headers: HTML_HEADERS });
 const upload = async (request) => new Response(String((await request.arrayBuffer()).byteLength));
 
-function download(size) {
-  const bytes = new Uint8Array(size).fill(0x78);
-  return () => new Response(bytes, { headers: { "content-type": "application/octet-stream" } });
+const bytes = (size) => new Uint8Array(size).fill(0x78);
+
+function download(body) {
+  return () => new Response(body, { headers: { "content-type": "application/octet-stream" } });
 }
 
 /** Answers with the file, and what a browser's cache asks for. */
@@ -36,9 +37,11 @@ const handlers = {
   },
   upload,
   "upload 16 MiB": upload,
-  download: download(1 << 20),
-  "download 16 MiB": download(16 << 20),
-  "slow readers": download(1 << 18),
+  download: download(bytes(1 << 20)),
+  "download 16 MiB": download(bytes(16 << 20)),
+  "download of a text": download("x".repeat(1 << 20)),
+  "download of a Blob": download(new Blob([bytes(1 << 20)])),
+  "slow readers": download(bytes(1 << 18)),
   file,
 };
 

@@ -1,7 +1,7 @@
 /** Hono on `Deno.serve`. */
 
 import { type Context, Hono } from "npm:hono@4.13.19";
-import { bytes, folder, HTML, HTML_HEADERS, name, serveFile, subject } from "./subject.ts";
+import { bytes, folder, headersOf, HTML, HTML_HEADERS, name, serveFile, subject, text } from "./subject.ts";
 
 type Handler = (c: Context) => Response | Promise<Response>;
 
@@ -9,9 +9,9 @@ const template: Handler = (c) => c.body(HTML, 200, HTML_HEADERS);
 
 const upload = (): Handler => async (c) => c.text(String((await c.req.arrayBuffer()).byteLength));
 
-function download(size: number): Handler {
-  const body = bytes(size);
-  return (c) => c.body(body, 200, { "content-type": "application/octet-stream" });
+function download(body: string | Uint8Array<ArrayBuffer> | Blob): Handler {
+  // Hono's types know no Blob.
+  return (c) => c.body(body as Uint8Array<ArrayBuffer>, 200, headersOf(body));
 }
 
 const handlers: Record<string, () => Handler | Promise<Handler>> = {
@@ -23,9 +23,11 @@ const handlers: Record<string, () => Handler | Promise<Handler>> = {
   },
   upload,
   "upload 16 MiB": upload,
-  download: () => download(1 << 20),
-  "download 16 MiB": () => download(16 << 20),
-  "slow readers": () => download(1 << 18),
+  download: () => download(bytes(1 << 20)),
+  "download 16 MiB": () => download(bytes(16 << 20)),
+  "download of a text": () => download(text(1 << 20)),
+  "download of a Blob": () => download(new Blob([bytes(1 << 20)])),
+  "slow readers": () => download(bytes(1 << 18)),
   file: () => () => serveFile(),
 };
 

@@ -44,10 +44,14 @@ const upload = quietly(async (request, response) => {
   send(response, "text/plain; charset=utf-8", String(Buffer.concat(chunks).length));
 });
 
-function download(size) {
-  const bytes = new Uint8Array(size).fill(0x78);
-  return (_request, response) => send(response, "application/octet-stream", bytes);
-}
+const bytes = (size) => new Uint8Array(size).fill(0x78);
+
+const download = (body) => (_request, response) => send(response, "application/octet-stream", body);
+
+const blob = new Blob([bytes(1 << 20)]);
+const downloadOfBlob = quietly(async (_request, response) => {
+  send(response, "application/octet-stream", new Uint8Array(await blob.arrayBuffer()));
+});
 
 const listeners = {
   template,
@@ -59,9 +63,11 @@ const listeners = {
   },
   upload,
   "upload 16 MiB": upload,
-  download: download(1 << 20),
-  "download 16 MiB": download(16 << 20),
-  "slow readers": download(1 << 18),
+  download: download(bytes(1 << 20)),
+  "download 16 MiB": download(bytes(16 << 20)),
+  "download of a text": download("x".repeat(1 << 20)),
+  "download of a Blob": downloadOfBlob,
+  "slow readers": download(bytes(1 << 18)),
   file: quietly(file),
 };
 

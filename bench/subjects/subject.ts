@@ -24,6 +24,19 @@ export function bytes(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(size).fill(0x78);
 }
 
+/** The text of a download. */
+export function text(size: number): string {
+  return "x".repeat(size);
+}
+
+/** The headers of a download. Deno sends a Blob without its length. */
+export function headersOf(body: unknown): Record<string, string> {
+  return {
+    "content-type": "application/octet-stream",
+    ...(body instanceof Blob && { "content-length": String(body.size) }),
+  };
+}
+
 /** Answers with the file, by its name and what a browser's cache asks for. */
 export async function serveFile(): Promise<Response> {
   const file = await Deno.open(`${folder}/file.js`);

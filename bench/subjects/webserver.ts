@@ -1,7 +1,7 @@
 /** This server, with callbacks as a user writes them. */
 
 import { type Callbacks, WebServer, type WebServerParameters } from "../../mod.ts";
-import { bytes, folder, IDLE_TIMEOUT, name, serveFile, subject } from "./subject.ts";
+import { bytes, folder, IDLE_TIMEOUT, name, serveFile, subject, text } from "./subject.ts";
 
 const upload = (): Callbacks => ({
   onHTTPRequest(_webServer, request, response) {
@@ -11,8 +11,7 @@ const upload = (): Callbacks => ({
   },
 });
 
-function download(size: number): Callbacks {
-  const body = bytes(size);
+function download(body: string | Uint8Array | Blob): Callbacks {
   return {
     onHTTPRequest(_webServer, _request, response) {
       response.statusCode = 200;
@@ -36,9 +35,11 @@ const callbacks: Record<string, () => Callbacks | Promise<Callbacks>> = {
   }),
   upload,
   "upload 16 MiB": upload,
-  download: () => download(1 << 20),
-  "download 16 MiB": () => download(16 << 20),
-  "slow readers": () => download(1 << 18),
+  download: () => download(bytes(1 << 20)),
+  "download 16 MiB": () => download(bytes(16 << 20)),
+  "download of a text": () => download(text(1 << 20)),
+  "download of a Blob": () => download(new Blob([bytes(1 << 20)])),
+  "slow readers": () => download(bytes(1 << 18)),
   file: () => ({ onHTTPRequest: () => serveFile() }),
   broadcast: () => ({
     onWebSocketReceiveText(webServer, _client, data) {

@@ -1,7 +1,7 @@
 /** Makes answers that `Deno.serve` sends correctly: with their length, in pieces if they are large, and without a body to HEAD. */
 
 import { STATUS_TEXT } from "@std/http/status";
-import { bodyOfHead, contentOf, freezeHeaders, pairsOf } from "./deno.ts";
+import { bodyOfHead, contentOf, freezeHeaders, keepFreedMemory, pairsOf } from "./deno.ts";
 import { checkValue, numberIn } from "./header_values.ts";
 import { rangeAnswer } from "./range.ts";
 import type { Exchange } from "./exchange.ts";
@@ -248,6 +248,7 @@ function announcedLength(headers: Headers): number | undefined {
 
 /** An answer with a stream. */
 function streamed(status: number, headers: Headers, stream: ReadableStream, exchange: Exchange): Response {
+  keepFreedMemory();
   const length = announcedLength(headers) ?? Infinity;
   if (stream.locked) throw new TypeError("Cannot send the stream: it is locked, since something else reads it");
   // Small enough for the system's buffers, so it takes the fastest way: a file goes without JavaScript.

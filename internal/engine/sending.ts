@@ -7,6 +7,8 @@ import type { Settings } from "./limits.ts";
  * Piece size in bytes. Smaller pieces hurt throughput; larger ones keep more in memory for each slow client.
  */
 const PIECE = 64 * 1024;
+/** How much of a Blob is read at once, in bytes. To read it in smaller sections costs several times as much. */
+const SECTION = 256 * 1024;
 /** The most bytes that UTF-8 takes for a character of a text (a unit of UTF-16). */
 const LONGEST = 3;
 /** Milliseconds between two checks of the bodies under way. */
@@ -24,9 +26,9 @@ function charactersFrom(text: string, start: number): string {
   return text.slice(start, end);
 }
 
-/** The pieces of a Blob. Its own stream copies the whole of it at once. */
-async function* piecesOf(blob: Blob): AsyncGenerator<Bytes, undefined> {
-  for (let start = 0; start < blob.size; start += PIECE) yield* blob.slice(start, start + PIECE).stream();
+/** Sections of a Blob. Its own stream copies the whole of it at once. */
+async function* sectionsOf(blob: Blob): AsyncGenerator<Bytes, undefined> {
+  for (let start = 0; start < blob.size; start += SECTION) yield* blob.slice(start, start + SECTION).stream();
   return undefined;
 }
 
@@ -34,7 +36,7 @@ async function* piecesOf(blob: Blob): AsyncGenerator<Bytes, undefined> {
 export interface Recipient {
   /** The address of the client. */
   readonly client: string;
-  /** Whether Deno is the only one to read the answer, so that its pieces are free when it asks for the next. */
+  /** Whether Deno is the only one to read the answer, so that it needs no piece any more when it asks for the next. */
   readonly isReadByDeno: boolean;
 }
 
@@ -72,18 +74,8 @@ export class Sendings {
 
   /** Sends bytes. They are not copied, so changing the buffer before it has been sent changes the answer. */
   bytes(bytes: Bytes, to: Recipient): ReadableStream<Bytes> {
-    let sent = 0;
-    return this.#stream(to, {
-      next() {
-        if (bytes.buffer.detached) {
-          throw new TypeError("The bytes of `response.data` were transferred before they were sent");
-        }
-        if (sent === bytes.length) return undefined;
-        const piece = bytes.subarray(sent, sent + PIECE);
-        sent += piece.length;
-        return piece;
-      },
-    });
+    const left = [bytes];
+    return this.#stream(to, { next: () => left.pop() });
   }
 
   /**
@@ -95,7 +87,7 @@ export class Sendings {
     let at = 0;
     let index = 0;
     return this.#stream(to, {
-      makesPieces: true,
+      isOwn: true,
       next() {
         while (at < end && index < text.length) {
           const piece = new Uint8Array(Math.min(PIECE, LONGEST * (text.length - index)));
@@ -110,13 +102,13 @@ export class Sendings {
     });
   }
 
-  /** Sends a Blob, read piece by piece. */
+  /** Sends a Blob, read section by section. */
   blob(blob: Blob, to: Recipient): ReadableStream<Bytes> {
-    const pieces = piecesOf(blob);
+    const sections = sectionsOf(blob);
     return this.#stream(to, {
-      makesPieces: true,
-      next: async () => (await pieces.next()).value,
-      cancel: () => void pieces.return(undefined),
+      isOwn: true,
+      next: async () => (await sections.next()).value,
+      cancel: () => void sections.return(undefined),
     });
   }
 
@@ -127,24 +119,8 @@ export class Sendings {
    */
   stream(source: ReadableStream, to: Recipient, endless = false): ReadableStream<Bytes> {
     const reader: ReadableStreamDefaultReader<Bytes> = source.getReader();
-    let rest: Bytes | undefined;
     return this.#stream(to, {
-      async next() {
-        if (rest === undefined || rest.length === 0) {
-          const { done, value } = await reader.read();
-          if (done) return undefined;
-          rest = value;
-        }
-        // A piece of another type fails when it is sent.
-        if (!(rest instanceof Uint8Array) || rest.length <= PIECE) {
-          const piece = rest;
-          rest = undefined;
-          return piece;
-        }
-        const piece = rest.subarray(0, PIECE);
-        rest = rest.subarray(PIECE);
-        return piece;
-      },
+      next: async () => (await reader.read()).value,
       // Ends the read under way too, whatever the source does.
       cancel: (reason) => void reader.cancel(reason).catch(() => {}),
     }, endless);
@@ -172,17 +148,25 @@ export class Sendings {
     };
     let controller: ReadableStreamDefaultController<Bytes>;
     let begun = false;
-    const frees = to.isReadByDeno && source.makesPieces;
-    let sent: Bytes | undefined;
-    const give = (piece: Bytes | undefined) => {
+    const frees = to.isReadByDeno && source.isOwn;
+    /** What the source gave last, and what is left of it. */
+    let given: Bytes | undefined;
+    let rest: Bytes | undefined;
+    const give = (bytes: Bytes | undefined) => {
       // It failed or ended while the source was being read.
       if (!this.#all.has(sending)) return;
-      if (piece === undefined) {
+      if (frees && given && given.buffer !== bytes?.buffer) free(given.buffer);
+      given = bytes;
+      if (bytes === undefined) {
         this.#forget(sending);
         controller.close();
+      } else if (bytes?.buffer?.detached) {
+        sending.fail(new TypeError("The bytes of `response.data` were transferred before they were sent"));
       } else {
-        controller.enqueue(piece);
-        sent = piece;
+        // A chunk of another type fails when it is sent.
+        const isLarge = bytes instanceof Uint8Array && bytes.length > PIECE;
+        rest = isLarge ? bytes.subarray(PIECE) : undefined;
+        controller.enqueue(isLarge ? bytes.subarray(0, PIECE) : bytes);
         sending.looks = 0;
       }
     };
@@ -196,16 +180,16 @@ export class Sendings {
           this.#add(sending, endless);
         }
         sending.looks = undefined;
-        if (frees && sent) free(sent.buffer);
-        let piece;
+        if (rest) return void give(rest);
+        let next;
         try {
-          piece = source.next();
-          if (!(piece instanceof Promise)) return void give(piece);
+          next = source.next();
+          if (!(next instanceof Promise)) return void give(next);
         } catch (error) {
           this.#forget(sending);
           throw error;
         }
-        return piece.then(give, (error) => {
+        return next.then(give, (error) => {
           this.#forget(sending);
           throw error;
         });
@@ -249,11 +233,11 @@ export class Sendings {
   }
 }
 
-/** Where the pieces come from. */
+/** Where the bytes come from. */
 interface Source {
-  /** Whether it makes each piece, and nobody else has it. */
-  readonly makesPieces?: boolean;
-  /** The next piece, or undefined at the end. */
+  /** Whether nobody else has the bytes that it gives. */
+  readonly isOwn?: boolean;
+  /** The next bytes, or undefined at the end. */
   next(): Bytes | undefined | Promise<Bytes | undefined>;
   cancel?(reason: unknown): void;
 }
