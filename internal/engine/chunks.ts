@@ -10,7 +10,7 @@ const LARGEST_BLOCK = 1024 * 1024;
 /** The share of the announced length after which there is memory for all of it, so that an announcement alone costs nothing. */
 const SHARE = 1 / 8;
 /** The most that is read into that memory at once, in bytes. */
-const ROOM = 128 * 1024;
+const ROOM = 512 * 1024;
 
 /** The chunks of one body. */
 export class Chunks {
