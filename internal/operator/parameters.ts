@@ -129,7 +129,8 @@ export interface WebServerParameters {
    */
   readonly maxBodySize: number;
   /**
-   * The most memory for all request bodies at once, in bytes, counted as they arrive. A body that would exceed it gets 503.
+   * The most memory for all request bodies at once, in bytes, counted as they arrive: a body whose length is known counts as a whole once
+   * an eighth of it is there. A body that would exceed it gets 503.
    *
    * @default {268435456}
    */
