@@ -341,10 +341,15 @@ let pin: ArrayBuffer | undefined;
  */
 export function keepFreedMemory(): void {
   if (pin || Deno.build.os !== "linux") return;
-  free(new ArrayBuffer(ADAPTED));
-  const room = KEPT.map((size) => new ArrayBuffer(size));
-  pin = new ArrayBuffer(PIN);
-  room.forEach(free);
+  pin = new ArrayBuffer(0);
+  try {
+    free(new ArrayBuffer(ADAPTED));
+    const room = KEPT.map((size) => new ArrayBuffer(size));
+    pin = new ArrayBuffer(PIN);
+    room.forEach(free);
+  } catch {
+    // The process may not have that much memory.
+  }
 }
 
 /**
