@@ -1,4 +1,4 @@
-/** Large bodies arrive and leave unchanged, although the memory of one is soon that of another. */
+/** Large bodies arrive and leave unchanged, although the server uses their memory again. */
 
 import { assert, assertEquals } from "@std/assert";
 import { tlsTest } from "./certificates.ts";
@@ -11,7 +11,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const PARALLEL = 6;
 
-/** Bytes that no other seed has, in any place. */
+/** Bytes that differ for each seed. */
 function bytesOf(seed: number, length: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4));
   let state = seed + 1;
@@ -24,7 +24,7 @@ function bytesOf(seed: number, length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(words.buffer, 0, length);
 }
 
-/** A text with characters of one to four bytes, and halves of such, at no regular distance. */
+/** A text with characters of one to four bytes and lone surrogates, at irregular distances. */
 function textOf(seed: number, length: number): string {
   const parts = ["a", "é", "€", "😀", "\ud83d", "\ude00", "plain text of many letters ".repeat(40)];
   let text = "";
@@ -36,7 +36,7 @@ async function digest(data: BufferSource): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", data)).toHex();
 }
 
-/** Answers with what arrived. */
+/** Answers with the length, the size of the buffer and the digest of what arrived. */
 function receiving() {
   return running({
     async onHTTPRequest(_webServer, { data }) {
@@ -47,7 +47,7 @@ function receiving() {
 
 const LENGTHS = [1, KiB, 64 * KiB - 1, 64 * KiB, 128 * KiB, 512 * KiB + 1, MiB - 1, MiB, MiB + 1, 5 * MiB + 77];
 
-Deno.test("uploads of a known length arrive as they were sent, many at once and in pieces of any size", async () => {
+Deno.test("uploads of a known length arrive unchanged, many at once and in pieces of any size", async () => {
   await using subject = await receiving();
   await Promise.all(Array.from({ length: PARALLEL }, async (_, client) => {
     using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
@@ -76,7 +76,7 @@ async function answerOn(connection: Deno.TcpConn): Promise<string> {
   return answer;
 }
 
-Deno.test("uploads of unknown length arrive as they were sent, many at once", async () => {
+Deno.test("uploads of unknown length arrive unchanged, many at once", async () => {
   await using subject = await receiving();
   await Promise.all(Array.from({ length: PARALLEL }, async (_, client) => {
     for (const [index, length] of LENGTHS.entries()) {
@@ -88,7 +88,7 @@ Deno.test("uploads of unknown length arrive as they were sent, many at once", as
   assertEquals(subject.errors, []);
 });
 
-tlsTest("large uploads over HTTP/2 arrive as they were sent, many at once on one connection", async (files) => {
+tlsTest("large uploads over HTTP/2 arrive unchanged, many at once on one connection", async (files) => {
   const pair = await files.pair();
   await using subject = await running({
     onHTTPRequest: async (_webServer, { data }) => Response.json([data.length, await digest(data)]),
@@ -101,7 +101,7 @@ tlsTest("large uploads over HTTP/2 arrive as they were sent, many at once on one
   }));
 });
 
-Deno.test("the data of a request stays as it is while others arrive, and can be transferred", async () => {
+Deno.test("the data of a request stays unchanged while others arrive, and can be transferred", async () => {
   const kept: Uint8Array<ArrayBuffer>[] = [];
   await using subject = await running({
     onHTTPRequest(_webServer, { data }) {
@@ -120,7 +120,7 @@ Deno.test("the data of a request stays as it is while others arrive, and can be 
   }
 });
 
-/** What is sent: a text, and a Blob of many parts. */
+/** Answers `/text` with a long text, and `/blob` with a Blob of several parts. */
 function answering(parameters = {}) {
   return running({
     onHTTPRequest(_webServer, { uri, pars }) {
@@ -151,7 +151,7 @@ async function compare(url: string, kind: string, seed: number, client?: Deno.Ht
 }
 
 for (const compression of [false, true]) {
-  Deno.test(`long texts and Blobs leave as they are, many at once, ${compression ? "" : "not "}compressed`, async () => {
+  Deno.test(`long texts and Blobs are sent unchanged, many at once, ${compression ? "" : "not "}compressed`, async () => {
     await using subject = await answering({ compression });
     const { url } = subject;
     await Promise.all(
@@ -162,7 +162,7 @@ for (const compression of [false, true]) {
 }
 
 for (const [version, options] of [["HTTP/1.1", { http2: false }], ["HTTP/2", { http1: false }]] as const) {
-  tlsTest(`long texts and Blobs leave as they are, many at once, by TLS with ${version}`, async (files) => {
+  tlsTest(`long texts and Blobs are sent unchanged, many at once, over TLS with ${version}`, async (files) => {
     const pair = await files.pair();
     await using subject = await answering({ secure: true, ...pair });
     using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(pair.certificate)], ...options });
@@ -176,7 +176,7 @@ for (const [version, options] of [["HTTP/1.1", { http2: false }], ["HTTP/2", { h
   });
 }
 
-Deno.test("a function around fetch can read, clone and send again the answer with a long text or a Blob", async () => {
+Deno.test("a function around fetch can clone and read an answer with a long text or a Blob, or send its bytes in another", async () => {
   await using outer = await answering();
   await outer.server.stop();
   const { server } = outer;
@@ -202,7 +202,7 @@ Deno.test("a function around fetch can read, clone and send again the answer wit
   assertEquals(lengths, sizes);
 });
 
-Deno.test("a program that calls fetch while the server runs gets a long text whole", async () => {
+Deno.test("a program that calls fetch while the server runs gets a long text or a Blob whole", async () => {
   await using subject = await answering();
   for (const [kind, wanted] of Object.entries(WANTED)) {
     const answer = await subject.server.fetch(new Request(`${subject.url}${kind}?seed=2`));
@@ -214,7 +214,7 @@ Deno.test("a program that calls fetch while the server runs gets a long text who
 /** The number of clients that read nothing of a large answer. */
 const READERS = 64;
 
-testWith([LINUX], "clients that read nothing of a Blob cost a piece of it each, not a copy", async () => {
+testWith([LINUX], "clients that read nothing of a Blob cost a section of it each, not a copy", async () => {
   await using program = await startSource(`
 const data = new Blob([new Uint8Array(8 * 1024 * 1024)]);
 const server = new WebServer({
