@@ -293,13 +293,13 @@ export class WebServer implements AsyncDisposable {
     return this.#answer(request, info, false);
   };
 
-  /** What nobody has wrapped. */
+  /** The handler as it was made, to see whether somebody has replaced it. */
   readonly #fetch = this.fetch;
 
   /** The handler of this server's own listener. */
   readonly #serve = (request: Request, info: Deno.ServeHandlerInfo) => this.#answer(request, info, true);
 
-  /** @param isDirect Whether the answer goes to Deno just as it is */
+  /** @param isDirect Whether only Deno reads the answer */
   #answer(
     request: Request,
     info: Deno.ServeHandlerInfo | undefined,

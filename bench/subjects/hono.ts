@@ -10,7 +10,7 @@ const template: Handler = (c) => c.body(HTML, 200, HTML_HEADERS);
 const upload = (): Handler => async (c) => c.text(String((await c.req.arrayBuffer()).byteLength));
 
 function download(body: string | Uint8Array<ArrayBuffer> | Blob): Handler {
-  // Hono's types know no Blob.
+  // Hono's types do not include Blob.
   return (c) => c.body(body as Uint8Array<ArrayBuffer>, 200, headersOf(body));
 }
 

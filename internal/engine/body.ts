@@ -192,9 +192,9 @@ export class RequestBody {
   }
 
   /**
-   * The reader. It is several times as fast as `Request.bytes()` (C7), and need not read to the end.
+   * The reader. It is faster than `Request.bytes()` (C7), and need not read to the end.
    *
-   * @param keeps Whether somebody keeps its chunks, so that each needs a buffer of its own
+   * @param keeps Whether somebody keeps the chunks, so that each needs a separate buffer
    */
   #open(keeps = false): BodyReader | undefined {
     if (this.#reader === undefined) {
@@ -212,7 +212,7 @@ export class RequestBody {
   /**
    * The next chunk as it arrives, or undefined at the end.
    *
-   * @param room Where it may go
+   * @param room Where the chunk may be written
    */
   async #next(room?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const reader = this.#open();

@@ -11,7 +11,7 @@ type ReadResult = { readonly done: true } | { readonly done: false; readonly val
 
 /** Reads the chunks of a body. */
 export interface BodyReader {
-  /** @param room Where the chunk should go. Its buffer is detached then, and becomes that of the chunk */
+  /** @param room Where the chunk should go. Its buffer is detached, and becomes the buffer of the chunk */
   read(room?: Bytes): Promise<ReadResult>;
   /** Ends the body, and the read under way. */
   cancel(reason?: unknown): Promise<void>;
@@ -30,7 +30,7 @@ export class Buffers {
   }
 }
 
-/** Reads into one buffer again and again: a chunk can be used until the next read. It costs half of a new buffer for each chunk. */
+/** Reads into one buffer again and again, so a chunk can be used until the next read. A new buffer for each chunk costs twice as much (C10). */
 class ReusingReader implements BodyReader {
   readonly #reader: ReadableStreamBYOBReader;
   readonly #buffers: Buffers;
@@ -70,7 +70,7 @@ export function readerOf(stream: ReadableStream<Bytes>, buffers: Buffers): BodyR
   try {
     reader = stream.getReader({ mode: "byob" });
   } catch {
-    // The stream of a `Request` that did not come over a connection need not be one of bytes.
+    // A program may have made the `Request`, with a stream that is not a stream of bytes.
     return stream.getReader();
   }
   return new ReusingReader(reader, buffers);

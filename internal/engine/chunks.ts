@@ -7,7 +7,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Sizes of the blocks into which chunks are copied, in bytes: of the first one, and at most. */
 const FIRST_BLOCK = 1024;
 const LARGEST_BLOCK = 1024 * 1024;
-/** The share of the announced length after which there is memory for all of it, so that an announcement alone costs nothing. */
+/** Once this share of the announced length has arrived, memory is taken for all of it. An announcement alone costs nothing. */
 const SHARE = 1 / 8;
 /** The most that is read into that memory at once, in bytes. */
 const ROOM = 512 * 1024;
@@ -27,14 +27,14 @@ export class Chunks {
 
   /**
    * @param announced The length of the body, if it is known
-   * @param claim Called before memory is taken, with the number of bytes
+   * @param claim Called with the number of bytes before they are kept
    */
   constructor(announced: number | undefined, claim: (bytes: number) => void) {
     this.#announced = announced ?? 0;
     this.#claim = claim;
   }
 
-  /** Room for the next chunk in the buffer that all will be in, if that exists already. A chunk that is read into it need not be copied. */
+  /** Room for the next chunk in the buffer of the whole body, if that exists already. A chunk that is read into it need not be copied. */
   room(): Bytes | undefined {
     if (!this.#isWhole || this.#filled === this.#block.length) return undefined;
     return this.#block.subarray(this.#filled, this.#filled + ROOM);
@@ -43,7 +43,7 @@ export class Chunks {
   /** Adds a chunk, which is copied, unless it was read into `room()`. */
   add(chunk: Bytes): void {
     if (this.#block.buffer.detached) {
-      // The buffer went to the reader, and came back as that of the chunk.
+      // The reader took the buffer, and has returned it as the buffer of this chunk.
       this.#block = new Uint8Array(chunk.buffer);
       this.#filled += chunk.length;
       this.#size += chunk.length;

@@ -322,7 +322,7 @@ export function keepAccepting(
 
 // THE PROCESS
 
-/** Sizes in bytes. glibc adapts to no block above 32 MiB, and V8 collects garbage when 64 MiB of buffers are new. */
+/** Sizes in bytes. glibc adapts only to blocks of up to 32 MiB, and V8 collects garbage after 64 MiB of new buffers. */
 const ADAPTED = 31 * 1024 * 1024;
 const KEPT = [30 * 1024 * 1024, 30 * 1024 * 1024];
 const PIN = 2 * 1024 * 1024;
@@ -335,7 +335,7 @@ let pin: ArrayBuffer | undefined;
  * are then echoed at half the speed or less, and bodies of 1 MiB are sent at a tenth of it.
  *
  * glibc takes buffers from the heap if they are smaller than the largest one that was freed (mallopt(3), M_MMAP_THRESHOLD), so one is made and
- * freed. It returns free memory at the end of the heap, so there is room for buffers, and a small one behind it that stays. None of these
+ * freed. It returns only memory at the end of the heap, so two large buffers are freed, and a small one behind them stays. None of these
  * pages is used before it is needed. The environment variables MALLOC_TRIM_THRESHOLD_=67108864 and MALLOC_MMAP_THRESHOLD_=32505856 do nearly
  * the same, but have to be set before the program starts. Delete this when Deno pools its buffers, as that pull request does.
  */
@@ -354,8 +354,8 @@ export function keepFreedMemory(): void {
 
 /**
  * Frees the memory of a buffer that nobody reads any more. C10, nearest denoland/deno#35789: V8 frees a buffer when it next collects garbage, tens
- * of megabytes later, so that each new buffer is memory that no cache holds: bodies of 1 MiB then cost up to twice as much. What Deno is
- * still sending stays until it is sent. Delete this when Deno pools its buffers, as that pull request does.
+ * of megabytes later, so each new buffer is memory that no cache holds: bodies of 1 MiB then cost up to twice as much. Bytes that Deno is
+ * still sending stay until they are sent. Delete this when Deno pools its buffers, as that pull request does.
  */
 export function free(buffer: ArrayBuffer): void {
   buffer.transfer(0);

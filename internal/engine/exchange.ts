@@ -19,7 +19,7 @@ export interface Context {
   readonly stopped: AbortSignal;
   /** The bodies of answers under way. */
   readonly sendings: Sendings;
-  /** Whether the answers go to Deno just as they are. */
+  /** Whether only Deno reads the answers. */
   readonly isReadByDeno: boolean;
 }
 

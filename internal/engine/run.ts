@@ -20,7 +20,7 @@ export class Run {
   readonly #stopped = new AbortController();
   #ended = false;
   #context: Context;
-  /** For requests whose answers go to Deno just as they are. */
+  /** For requests whose answers only Deno reads. */
   #direct: Context;
 
   /** @param listening Where it listens, if that is known */
@@ -51,7 +51,7 @@ export class Run {
   /**
    * Answers a request.
    *
-   * @param isDirect Whether the answer goes to Deno just as it is: nobody else reads it
+   * @param isDirect Whether only Deno reads the answer
    */
   fetch(request: Request, info: Deno.ServeHandlerInfo | undefined, isDirect: boolean): Response | Promise<Response> {
     if (this.#ended) return refusalOf(request, 503, "The server is stopping", { connection: "close" });

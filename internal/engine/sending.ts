@@ -7,9 +7,9 @@ import type { Settings } from "./limits.ts";
  * Piece size in bytes. Smaller pieces hurt throughput; larger ones keep more in memory for each slow client.
  */
 const PIECE = 64 * 1024;
-/** How much of a Blob is read at once, in bytes. To read it in smaller sections costs several times as much. */
+/** How much of a Blob is read at once, in bytes. Smaller sections cost several times as much. */
 const SECTION = 256 * 1024;
-/** The most bytes that UTF-8 takes for a character of a text (a unit of UTF-16). */
+/** The most bytes of UTF-8 for one unit of UTF-16. */
 const LONGEST = 3;
 /** Milliseconds between two checks of the bodies under way. */
 const CHECK_INTERVAL = 500;
@@ -18,7 +18,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const encoder = new TextEncoder();
 
-/** Some characters of a text, no more than fit into a piece, which do not end in the middle of one that UTF-16 writes as two. */
+/** The text for the next piece, if it is ASCII; of any other text, only the start fits. Never ends between the halves of a surrogate pair. */
 function charactersFrom(text: string, start: number): string {
   let end = Math.min(start + PIECE, text.length);
   const last = text.charCodeAt(end - 1);
@@ -26,7 +26,7 @@ function charactersFrom(text: string, start: number): string {
   return text.slice(start, end);
 }
 
-/** Sections of a Blob. Its own stream copies the whole of it at once. */
+/** The bytes of a Blob, read in sections. The stream of the whole Blob would copy all of it at once. */
 async function* sectionsOf(blob: Blob): AsyncGenerator<Bytes, undefined> {
   for (let start = 0; start < blob.size; start += SECTION) yield* blob.slice(start, start + SECTION).stream();
   return undefined;
@@ -36,7 +36,7 @@ async function* sectionsOf(blob: Blob): AsyncGenerator<Bytes, undefined> {
 export interface Recipient {
   /** The address of the client. */
   readonly client: string;
-  /** Whether Deno is the only one to read the answer, so that it needs no piece any more when it asks for the next. */
+  /** Whether only Deno reads the answer. A piece is then no longer needed when the next one is asked for. */
   readonly isReadByDeno: boolean;
 }
 
