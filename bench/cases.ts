@@ -262,12 +262,13 @@ const UPLOADS: Target = { cpuAtLeast: 1, ofNodeAtLeast: 1 };
 const DOWNLOADS: Target = { ratioAtLeast: 2, ofNodeAtLeast: 0.7 };
 
 export const CASES: readonly Case[] = [
+  begin,
   requests("template", { cpuAtLeast: 0.95 }),
   requests("json", { cpuAtLeast: 0.95 }, { uri: "/mixer/level?level=0.5&channel=3" }),
   transfers("upload", UPLOADS, { connections: LARGE_CONNECTIONS, upload: MEBIBYTE }),
-  transfers("upload 16 MiB", UPLOADS, { connections: LARGEST_CONNECTIONS, upload: 16 * MEBIBYTE }),
+  transfers("upload 16 MiB", UPLOADS, { connections: LARGEST_CONNECTIONS, upload: 16 * MEBIBYTE, rounds: 3 }),
   transfers("download", DOWNLOADS, { connections: LARGE_CONNECTIONS }),
-  transfers("download 16 MiB", DOWNLOADS, { connections: LARGEST_CONNECTIONS }),
+  transfers("download 16 MiB", DOWNLOADS, { connections: LARGEST_CONNECTIONS, rounds: 3 }),
   transfers("download of a text", { ofNodeAtLeast: 0.7 }, { connections: LARGE_CONNECTIONS, rounds: 3 }),
   transfers("download of a Blob", DOWNLOADS, { connections: LARGE_CONNECTIONS, rounds: 3 }),
   slowReaders,
@@ -280,5 +281,4 @@ export const CASES: readonly Case[] = [
   messages("broadcast", { mode: "broadcast", connections: AUDIENCE, size: 64, depth: 4 }),
   idle,
   churn,
-  begin,
 ];
