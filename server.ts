@@ -67,7 +67,10 @@ export class WebServer implements AsyncDisposable {
     const initial = changed(defaults, given);
     this.#live = new LiveParameters(initial);
     this.#cooks = new Cooks(this, this.#live, isModule(initial.callbacks) ? {} : initial.callbacks);
-    this.#life = new Lifecycle(this.#cooks, this.#live, () => this.fetch === this.#fetch ? this.#serve : this.fetch);
+    const { fetch } = this;
+    const serve: Deno.ServeHandler = (request, info) => this.#answer(request, info, true);
+    // If nobody has wrapped `fetch`, only Deno reads the answers of this server's own listener.
+    this.#life = new Lifecycle(this.#cooks, this.#live, () => this.fetch === fetch ? serve : this.fetch);
   }
 
   /** The name of the operator. */
@@ -293,21 +296,15 @@ export class WebServer implements AsyncDisposable {
     return this.#answer(request, info, false);
   };
 
-  /** The handler as it was made, to see whether somebody has replaced it. */
-  readonly #fetch = this.fetch;
-
-  /** The handler of this server's own listener. */
-  readonly #serve = (request: Request, info: Deno.ServeHandlerInfo) => this.#answer(request, info, true);
-
-  /** @param isDirect Whether only Deno reads the answer */
+  /** @param isReadByDeno Whether only Deno reads the answer */
   #answer(
     request: Request,
     info: Deno.ServeHandlerInfo | undefined,
-    isDirect: boolean,
+    isReadByDeno: boolean,
   ): Response | Promise<Response> {
     const { loading, run } = this.#life;
-    if (loading === undefined) return run.fetch(request, info, isDirect);
-    return loading.then(() => this.#life.run.fetch(request, info, isDirect));
+    if (loading === undefined) return run.fetch(request, info, isReadByDeno);
+    return loading.then(() => this.#life.run.fetch(request, info, isReadByDeno));
   }
 
   /**

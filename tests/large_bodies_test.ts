@@ -114,49 +114,79 @@ Deno.test("the data of a request stays unchanged while others arrive, and can be
     await (await fetch(subject.url, { method: "POST", body })).text();
     await (await fetch(subject.url, { method: "POST", body: new Blob([body]).stream() })).text();
   }
+  assertEquals(kept.length, 2 * bodies.length);
   for (const [index, data] of kept.entries()) {
     const own = structuredClone(data, { transfer: [data.buffer] });
     assertEquals(await digest(own), await digest(bodies[index >> 1]!));
   }
 });
 
-/** Answers `/text` with a long text, and `/blob` with a Blob of several parts. */
+Deno.test('body: "stream": a callback can keep the chunks of a large upload', async () => {
+  await using subject = await running({
+    onHTTPRequest: async (_webServer, { raw }) => new Response(new Blob(await Array.fromAsync(raw.body!))),
+  }, { body: "stream" });
+  const body = bytesOf(1, 3 * MiB);
+  const answer = await fetch(subject.url, { method: "POST", body });
+  assertEquals(await digest(await answer.bytes()), await digest(body));
+});
+
+Deno.test("a body that a function around fetch has made longer than its content-length arrives whole", async () => {
+  await using subject = await receiving();
+  const body = bytesOf(1, 3 * MiB);
+  for (const announced of [1, 64 * KiB, MiB, 3 * MiB - 1]) {
+    const headers = { "content-length": String(announced) };
+    const answer = await subject.server.fetch(
+      new Request(subject.url, { method: "POST", headers, body: new Blob([body]) }),
+    );
+    assertEquals(await answer.json(), [body.length, body.length, await digest(body)]);
+  }
+});
+
+/** What is sent for a seed: a long text, and a Blob of several parts. */
+const SENT: Record<string, (seed: number) => string | Blob> = {
+  "/text": (seed) => textOf(seed, 3 * MiB),
+  "/blob": (seed) => new Blob(["<", bytesOf(seed, 2 * MiB), textOf(seed, 3 * MiB), bytesOf(seed, 70_000), ">"]),
+};
+
+/** The length of what is sent, and its digest. */
+async function wanted(path: string, seed: number): Promise<[number, string]> {
+  const bytes = await new Blob([SENT[path]!(seed)]).bytes();
+  return [bytes.length, await digest(bytes)];
+}
+
 function answering(parameters = {}) {
   return running({
-    onHTTPRequest(_webServer, { uri, pars }) {
-      const seed = Number(pars["seed"]);
-      const text = textOf(seed, 3 * MiB);
-      const isBlob = uri === "/blob";
-      const data = isBlob ? new Blob(["<", bytesOf(seed, 2 * MiB), text, bytesOf(seed, 70_000), ">"]) : text;
-      return { statusCode: 200, "Content-Type": "text/plain", data };
-    },
+    onHTTPRequest: (_webServer, { uri, pars }) => ({
+      statusCode: 200,
+      "Content-Type": "text/plain",
+      data: SENT[uri]!(Number(pars["seed"])),
+    }),
   }, parameters);
 }
 
-const WANTED: Record<string, (seed: number) => Blob> = {
-  text: (seed) => new Blob([textOf(seed, 3 * MiB)]),
-  blob: (seed) => new Blob(["<", bytesOf(seed, 2 * MiB), textOf(seed, 3 * MiB), bytesOf(seed, 70_000), ">"]),
-};
-
 /** Reads an answer with a pause now and then, so that it waits in the server, and compares all of it. */
-async function compare(url: string, kind: string, seed: number, client?: Deno.HttpClient): Promise<void> {
-  const answer = await fetch(`${url}${kind}?seed=${seed}`, client && { client });
+async function compare(origin: string, path: string, seed: number, client?: Deno.HttpClient): Promise<void> {
+  const answer = await fetch(`${origin}${path}?seed=${seed}`, client && { client });
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of answer.body!) {
     pieces.push(piece);
     if (pieces.length % 16 === 0) await new Promise((resolve) => setTimeout(resolve));
   }
-  const [got, wanted] = [await new Blob(pieces).bytes(), await WANTED[kind]!(seed).bytes()];
-  assertEquals([got.length, await digest(got)], [wanted.length, await digest(wanted)], kind);
+  const bytes = await new Blob(pieces).bytes();
+  assertEquals([bytes.length, await digest(bytes)], await wanted(path, seed), path);
+}
+
+/** Compares many answers of each kind at once. */
+async function compareMany(url: string, client?: Deno.HttpClient): Promise<void> {
+  const { origin } = new URL(url);
+  const seeds = Array.from({ length: PARALLEL }, (_, seed) => seed);
+  await Promise.all(Object.keys(SENT).flatMap((path) => seeds.map((seed) => compare(origin, path, seed, client))));
 }
 
 for (const compression of [false, true]) {
   Deno.test(`long texts and Blobs are sent unchanged, many at once, ${compression ? "" : "not "}compressed`, async () => {
     await using subject = await answering({ compression });
-    const { url } = subject;
-    await Promise.all(
-      Array.from({ length: PARALLEL }, (_, seed) => [compare(url, "text", seed), compare(url, "blob", seed)]).flat(),
-    );
+    await compareMany(subject.url);
     assertEquals(subject.errors, []);
   });
 }
@@ -166,48 +196,38 @@ for (const [version, options] of [["HTTP/1.1", { http2: false }], ["HTTP/2", { h
     const pair = await files.pair();
     await using subject = await answering({ secure: true, ...pair });
     using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(pair.certificate)], ...options });
-    const { url } = subject;
-    await Promise.all(
-      Array.from({ length: PARALLEL }, (_, seed) => [
-        compare(url, "text", seed, client),
-        compare(url, "blob", seed, client),
-      ]).flat(),
-    );
+    await compareMany(subject.url, client);
   });
 }
 
 Deno.test("a function around fetch can clone and read an answer with a long text or a Blob, or send its bytes in another", async () => {
-  await using outer = await answering();
-  await outer.server.stop();
-  const { server } = outer;
+  await using subject = await answering();
+  const { server } = subject;
+  await server.stop();
   const { fetch: inner } = server;
+  const clones: Promise<Uint8Array<ArrayBuffer>>[] = [];
   server.fetch = async (request, info) => {
     const answer = await inner(request, info);
-    const clone = answer.clone();
     if (request.url.includes("again")) return new Response(await answer.bytes());
-    const seen = clone.bytes();
-    void seen.then((bytes) => lengths.push(bytes.length));
+    clones.push(answer.clone().bytes());
     return answer;
   };
-  const lengths: number[] = [];
   await server.start();
-  const { url } = server.address!;
-  const sizes: number[] = [];
-  for (const kind of ["text", "blob"]) {
-    await compare(url, kind, 1);
-    sizes.push(WANTED[kind]!(1).size);
-    const again = await (await fetch(`${url}${kind}?seed=1&again`)).bytes();
-    assertEquals(await digest(again), await digest(await WANTED[kind]!(1).bytes()));
+  const { origin } = new URL(server.address!.url);
+  for (const path of Object.keys(SENT)) {
+    await compare(origin, path, 1);
+    const again = await (await fetch(`${origin}${path}?seed=1&again`)).bytes();
+    const clone = await clones.pop()!;
+    assertEquals([await digest(again), await digest(clone)], Array(2).fill((await wanted(path, 1))[1]));
   }
-  assertEquals(lengths, sizes);
 });
 
 Deno.test("a program that calls fetch while the server runs gets a long text or a Blob whole", async () => {
   await using subject = await answering();
-  for (const [kind, wanted] of Object.entries(WANTED)) {
-    const answer = await subject.server.fetch(new Request(`${subject.url}${kind}?seed=2`));
-    const pieces = await Array.fromAsync(answer.body!);
-    assertEquals(await digest(await new Blob(pieces).bytes()), await digest(await wanted(2).bytes()));
+  for (const path of Object.keys(SENT)) {
+    const answer = await subject.server.fetch(new Request(new URL(`${path}?seed=2`, subject.url)));
+    const bytes = await new Blob(await Array.fromAsync(answer.body!)).bytes();
+    assertEquals([bytes.length, await digest(bytes)], await wanted(path, 2));
   }
 });
 

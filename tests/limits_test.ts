@@ -119,7 +119,9 @@ Deno.test("maxBodyMemory: the memory that an upload had announced is released wh
   await using subject = await looking((request) => request.data.length, { maxBodyMemory: 1000 });
   for (let round = 0; round < 3; round++) {
     using connection = await Deno.connect({ port: subject.port, hostname: "127.0.0.1" });
-    await connection.write(new TextEncoder().encode("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf"));
+    await connection.write(
+      new TextEncoder().encode("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + "x".repeat(500)),
+    );
   }
   let answer;
   do {

@@ -6,13 +6,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const BUFFER = 64 * 1024;
 const KEPT = 16;
 
-/** A chunk, or the end. */
-type ReadResult = { readonly done: true } | { readonly done: false; readonly value: Bytes };
-
 /** Reads the chunks of a body. */
 export interface BodyReader {
   /** @param room Where the chunk should go. Its buffer is detached, and becomes the buffer of the chunk */
-  read(room?: Bytes): Promise<ReadResult>;
+  read(room?: Bytes): Promise<ReadableStreamReadResult<Bytes>>;
   /** Ends the body, and the read under way. */
   cancel(reason?: unknown): Promise<void>;
 }
@@ -41,7 +38,7 @@ class ReusingReader implements BodyReader {
     this.#buffers = buffers;
   }
 
-  async read(room?: Bytes): Promise<ReadResult> {
+  async read(room?: Bytes): Promise<ReadableStreamReadResult<Bytes>> {
     if (room) return await this.#reader.read(room);
     const buffer = this.#buffer ?? this.#buffers.take();
     this.#buffer = undefined;

@@ -36,7 +36,7 @@ export class Chunks {
 
   /** Room for the next chunk in the buffer of the whole body, if that exists already. A chunk that is read into it need not be copied. */
   room(): Bytes | undefined {
-    if (!this.#isWhole || this.#filled === this.#block.length) return undefined;
+    if (!this.#isWhole || this.#size >= this.#announced) return undefined;
     return this.#block.subarray(this.#filled, this.#filled + ROOM);
   }
 

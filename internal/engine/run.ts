@@ -21,7 +21,7 @@ export class Run {
   #ended = false;
   #context: Context;
   /** For requests whose answers only Deno reads. */
-  #direct: Context;
+  #contextOfDeno: Context;
 
   /** @param listening Where it listens, if that is known */
   constructor(engine: Engine, listening: Address | undefined) {
@@ -36,7 +36,7 @@ export class Run {
       sendings: this.#requests.sendings,
       isReadByDeno: false,
     };
-    this.#direct = this.#context;
+    this.#contextOfDeno = this.#context;
     this.configure();
   }
 
@@ -45,17 +45,21 @@ export class Run {
     const { trustedProxies } = this.#engine.settings.limits;
     const proxies = trustedProxies.length === 0 ? undefined : new TrustedProxies(trustedProxies);
     this.#context = { ...this.#context, proxies };
-    this.#direct = { ...this.#context, isReadByDeno: true };
+    this.#contextOfDeno = { ...this.#context, isReadByDeno: true };
   }
 
   /**
    * Answers a request.
    *
-   * @param isDirect Whether only Deno reads the answer
+   * @param isReadByDeno Whether only Deno reads the answer
    */
-  fetch(request: Request, info: Deno.ServeHandlerInfo | undefined, isDirect: boolean): Response | Promise<Response> {
+  fetch(
+    request: Request,
+    info: Deno.ServeHandlerInfo | undefined,
+    isReadByDeno: boolean,
+  ): Response | Promise<Response> {
     if (this.#ended) return refusalOf(request, 503, "The server is stopping", { connection: "close" });
-    const exchange = new Exchange(request, info, isDirect ? this.#direct : this.#context);
+    const exchange = new Exchange(request, info, isReadByDeno ? this.#contextOfDeno : this.#context);
     const upgrade = headerOf(request, "upgrade");
     if (upgrade !== null && asksForWebSocket(upgrade)) return this.#accept(exchange);
     return this.#requests.answer(exchange);

@@ -161,7 +161,7 @@ export class Sendings {
         this.#forget(sending);
         controller.close();
       } else if (bytes?.buffer?.detached) {
-        sending.fail(new TypeError("The bytes of `response.data` were transferred before they were sent"));
+        sending.fail(new TypeError("The bytes of the answer were transferred before they were sent"));
       } else {
         // A chunk of another type fails when it is sent.
         const isLarge = bytes instanceof Uint8Array && bytes.length > PIECE;
