@@ -100,10 +100,9 @@ for (const body of ["buffer", "stream"] as const) {
     const uploads = await Promise.all(
       Array.from({ length: 16 }, () => Upload.open(subject.port, `Content-Length: ${16 * MiB}`)),
     );
-    // All of them have been seen once a later connection is answered.
-    assertEquals((await post(subject.url, "x".repeat(MiB)))[0], 200);
-    for (const upload of uploads) await upload.write("x".repeat(1000));
-    assertEquals((await post(subject.url, "x".repeat(MiB)))[0], 200);
+    for (const upload of uploads.slice(8)) await upload.write("x".repeat(1000));
+    // All of them have been seen once some later connections are answered.
+    for (let count = 0; count < 5; count++) assertEquals((await post(subject.url, "x".repeat(MiB)))[0], 200);
     for (const upload of uploads) upload[Symbol.dispose]();
   });
 

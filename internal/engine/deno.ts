@@ -354,7 +354,7 @@ export function keepFreedMemory(): void {
 
 /**
  * Frees the memory of a buffer that nobody reads any more. C10, nearest denoland/deno#35789: V8 frees a buffer when it next collects garbage, tens
- * of megabytes later, so each new buffer is memory that no cache holds: bodies of 1 MiB then cost up to twice as much. Bytes that Deno is
+ * of megabytes later, so each new buffer is memory that no cache holds: texts of 1 MiB then cost a third more to send. Bytes that Deno is
  * still sending stay until they are sent. Delete this when Deno pools its buffers, as that pull request does.
  */
 export function free(buffer: ArrayBuffer): void {
