@@ -5,7 +5,7 @@ import type { Bodies } from "./bodies.ts";
 import { type BodyReader, readerOf } from "./body_reader.ts";
 import { Chunks } from "./chunks.ts";
 import type { Progress } from "./deadlines.ts";
-import { ANSWER_TURNS, headerOf, isHTTP2, keepFreedMemory, takeArrivedBody, turns } from "./deno.ts";
+import { ANSWER_TURNS, headerOf, isHTTP2, isMadeByDeno, keepFreedMemory, takeArrivedBody, turns } from "./deno.ts";
 import { badRequest, type Fault, faultOf } from "./fault.ts";
 import { numberIn, trimmed } from "./header_values.ts";
 import type { Limits } from "./limits.ts";
@@ -199,7 +199,9 @@ export class RequestBody {
   #open(keeps = false): BodyReader | undefined {
     if (this.#reader === undefined) {
       const stream = bodyOf(this.#request);
-      this.#reader = stream && (keeps ? stream.getReader() : readerOf(stream, this.#bodies.buffers));
+      // The stream of a program may forget to answer the last read of a reader with buffers, which then would wait for ever.
+      const isOrdinary = keeps || !isMadeByDeno(this.#request);
+      this.#reader = stream && (isOrdinary ? stream.getReader() : readerOf(stream, this.#bodies.buffers));
     }
     return this.#reader ?? undefined;
   }
