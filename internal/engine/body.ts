@@ -25,6 +25,7 @@ const SMALL_CHUNK = 4096;
 const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body is incomplete";
+const TAKEN = "Cannot read the body: a function around `fetch` has read it, or is reading it";
 const ANSWERED = "The request was refused, so the rest of its body is not read";
 
 /** The body of one request. */
@@ -195,10 +196,12 @@ export class RequestBody {
    * The reader. It is several times as fast as `Request.bytes()` (C7), and need not read to the end.
    *
    * @param keeps Whether somebody keeps its chunks, so that each needs a buffer of its own
+   * @throws {TypeError} If something else has begun to read the body
    */
   #open(keeps = false): BodyReader | undefined {
     if (this.#reader === undefined) {
       const stream = bodyOf(this.#request);
+      if (stream?.locked || isUsed(this.#request)) throw new TypeError(TAKEN);
       // The stream of a program may forget to answer the last read of a reader with buffers, which then would wait for ever.
       const isOrdinary = keeps || !isMadeByDeno(this.#request);
       this.#reader = stream && (isOrdinary ? stream.getReader() : readerOf(stream, this.#bodies.buffers));
@@ -322,7 +325,12 @@ export class RequestBody {
 
   /** Once the answer has been sent, ends the connection if some of the body is left. */
   async #letGo(): Promise<void> {
-    const reader = this.#open();
+    let reader;
+    try {
+      reader = this.#open();
+    } catch {
+      return;
+    }
     await this.#info?.completed.catch(() => {});
     await turns(ANSWER_TURNS);
     await reader?.cancel().catch(() => {});
@@ -332,4 +340,9 @@ export class RequestBody {
 /** The original body of a Fetch `Request`, even after `bound()` has replaced it. */
 function bodyOf(request: Request): Request["body"] {
   return Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!.call(request);
+}
+
+/** The original `bodyUsed`. */
+function isUsed(request: Request): boolean {
+  return Object.getOwnPropertyDescriptor(Request.prototype, "bodyUsed")!.get!.call(request);
 }
