@@ -1,6 +1,6 @@
 /** Requests that a program makes and gives to `server.fetch`, and those that a function around `fetch` changes. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { looking, running } from "./helpers.ts";
 
 for (const body of ["buffer", "stream"] as const) {
@@ -56,4 +56,31 @@ for (const body of ["buffer", "stream"] as const) {
       assertEquals(await post({}), [200, String(size)]);
     });
   }
+}
+
+/** Chunks that are not bytes as they should be. */
+const NO_BYTES: Record<string, unknown> = {
+  "undefined": undefined,
+  "null": null,
+  "a string": "text",
+  "a number": 3,
+  "an ArrayBuffer": new ArrayBuffer(3),
+  "numbers of two bytes": new Uint16Array(3),
+};
+
+for (const [what, chunk] of Object.entries(NO_BYTES)) {
+  Deno.test(`the body of a Request that a program makes of a stream with ${what} is an error, and its memory is given back`, async () => {
+    await using subject = await looking(({ data }) => data.length, { maxBodyMemory: 1000 });
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new Uint8Array(600));
+        controller.enqueue(chunk);
+        controller.close();
+      },
+    });
+    const request = new Request(subject.url, { method: "POST", body });
+    await assertRejects(async () => await subject.server.fetch(request), TypeError, "a chunk that is not a Uint8Array");
+    const answer = await fetch(subject.url, { method: "POST", body: new Uint8Array(1000) });
+    assertEquals(await answer.json(), 1000);
+  });
 }

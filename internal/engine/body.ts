@@ -26,6 +26,7 @@ const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body is incomplete";
 const TAKEN = "Cannot read the body: a function around `fetch` has read it, or is reading it";
+const NO_BYTES = "Cannot read the body: its stream has a chunk that is not a Uint8Array";
 const ANSWERED = "The request was refused, so the rest of its body is not read";
 
 /** The body of one request. */
@@ -246,6 +247,8 @@ export class RequestBody {
     this.#ended = result.done;
     if (result.done && this.#length !== undefined && this.#size < this.#length) throw badRequest(NOT_WHOLE);
     if (result.done) return undefined;
+    // Only a body that a program made can have one.
+    if (!(result.value instanceof Uint8Array)) throw new TypeError(NO_BYTES);
     this.#bodies.deadlines.moved(this.progress);
     this.#size += result.value.length;
     if (result.value.length < SMALL_CHUNK) {
