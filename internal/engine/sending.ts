@@ -104,6 +104,8 @@ export class Sendings {
 
   /** Sends a Blob, read section by section. */
   blob(blob: Blob, to: Recipient): ReadableStream<Bytes> {
+    // A program's own kind of Blob may have its bytes elsewhere, and keep them.
+    if (blob.stream !== Blob.prototype.stream) return this.stream(blob.stream(), to);
     const sections = sectionsOf(blob);
     return this.#stream(to, {
       isOwn: true,
