@@ -120,9 +120,13 @@ export class Sendings {
    * @param endless Whether a stop ends it
    */
   stream(source: ReadableStream, to: Recipient, endless = false): ReadableStream<Bytes> {
-    const reader: ReadableStreamDefaultReader<Bytes> = source.getReader();
+    const reader: ReadableStreamDefaultReader<unknown> = source.getReader();
     return this.#stream(to, {
-      next: async () => (await reader.read()).value,
+      async next() {
+        const { done, value } = await reader.read();
+        if (done) return undefined;
+        return value instanceof Uint8Array ? value as Bytes : null;
+      },
       // Ends the read under way too, whatever the source does.
       cancel: (reason) => void reader.cancel(reason).catch(() => {}),
     }, endless);
@@ -154,19 +158,20 @@ export class Sendings {
     /** What the source gave last, and what is left of it. */
     let given: Bytes | undefined;
     let rest: Bytes | undefined;
-    const give = (bytes: Bytes | undefined) => {
+    const give = (bytes: Bytes | null | undefined) => {
       // It failed or ended while the source was being read.
       if (!this.#all.has(sending)) return;
       if (frees && given && given.buffer !== bytes?.buffer) free(given.buffer);
-      given = bytes;
+      given = bytes ?? undefined;
       if (bytes === undefined) {
         this.#forget(sending);
         controller.close();
-      } else if (bytes?.buffer?.detached) {
+      } else if (bytes === null) {
+        sending.fail(new TypeError("Cannot send the stream: it has a chunk that is not a Uint8Array"));
+      } else if (bytes.buffer.detached) {
         sending.fail(new TypeError("The bytes of `response.data` were transferred before they were sent"));
       } else {
-        // A chunk of another type fails when it is sent.
-        const isLarge = bytes instanceof Uint8Array && bytes.length > PIECE;
+        const isLarge = bytes.length > PIECE;
         rest = isLarge ? bytes.subarray(PIECE) : undefined;
         controller.enqueue(isLarge ? bytes.subarray(0, PIECE) : bytes);
         sending.looks = 0;
@@ -239,7 +244,7 @@ export class Sendings {
 interface Source {
   /** Whether nobody else has the bytes that it gives. */
   readonly isOwn?: boolean;
-  /** The next bytes, or undefined at the end. */
-  next(): Bytes | undefined | Promise<Bytes | undefined>;
+  /** The next bytes, or undefined at the end. Null if they are something else. */
+  next(): Bytes | undefined | Promise<Bytes | null | undefined>;
   cancel?(reason: unknown): void;
 }
