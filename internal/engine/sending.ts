@@ -90,8 +90,18 @@ export class Sendings {
       isOwn: true,
       next() {
         while (at < end && index < text.length) {
+          const characters = charactersFrom(text, index);
+          if (at < first) {
+            // What lies before the part is only counted, which takes a third of the time.
+            const length = Buffer.byteLength(characters);
+            if (at + length <= first) {
+              at += length;
+              index += characters.length;
+              continue;
+            }
+          }
           const piece = new Uint8Array(Math.min(PIECE, LONGEST * (text.length - index)));
-          const { read, written } = encoder.encodeInto(charactersFrom(text, index), piece);
+          const { read, written } = encoder.encodeInto(characters, piece);
           const start = at;
           at += written;
           index += read;
