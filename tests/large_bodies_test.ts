@@ -231,6 +231,38 @@ Deno.test("a program that calls fetch while the server runs gets a long text or 
   }
 });
 
+/** A Blob whose bytes are elsewhere, and stay there. */
+class Elsewhere extends Blob {
+  constructor(readonly source: Uint8Array<ArrayBuffer>) {
+    super();
+  }
+  override get size() {
+    return this.source.length;
+  }
+  override slice(start?: number, end?: number) {
+    return new Elsewhere(this.source.subarray(start, end));
+  }
+  override stream() {
+    return new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(this.source);
+        controller.close();
+      },
+    });
+  }
+}
+
+Deno.test("a program's own kind of Blob is sent as its stream gives it, and keeps its bytes", async () => {
+  const bytes = bytesOf(1, MiB);
+  const wanted = await digest(bytes);
+  await using subject = await running({ onHTTPRequest: () => ({ statusCode: 200, data: new Elsewhere(bytes) }) });
+  for (let round = 0; round < 2; round++) {
+    assertEquals(await digest(await (await fetch(subject.url)).bytes()), wanted);
+  }
+  const part = await fetch(subject.url, { headers: { range: "bytes=1000-299999" } });
+  assertEquals([part.status, await digest(await part.bytes())], [206, await digest(bytes.subarray(1000, 300_000))]);
+});
+
 /** The number of clients that read nothing of a large answer. */
 const READERS = 64;
 

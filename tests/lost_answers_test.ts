@@ -1,6 +1,6 @@
 /** Every way in which an answer with a stream is not sent, or not to its end: its source is cancelled, exactly once. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { Callbacks } from "../mod.ts";
 import { deferred, printed, rawRequest, running } from "./helpers.ts";
 import { HANDSHAKE, handshake } from "./support/handshake.ts";
@@ -188,6 +188,41 @@ for (const [what, [decide, status]] of Object.entries(DECISIONS)) {
       assertEquals([sources.made, sources.cancelled], [1, 1]);
     });
   }
+}
+
+/** Chunks that are not bytes as they should be. */
+const NO_BYTES: Record<string, unknown> = {
+  "undefined": undefined,
+  "null": null,
+  "a string": "text",
+  "an ArrayBuffer": new ArrayBuffer(3),
+  "numbers of two bytes": new Uint16Array(3),
+};
+
+for (const [what, chunk] of Object.entries(NO_BYTES)) {
+  Deno.test(`a stream with ${what} in it breaks off with an error, and is cancelled`, async () => {
+    const cancelled = deferred();
+    const reported = deferred<unknown>();
+    await using subject = await running({
+      onError: (_webServer, error) => reported.resolve(error),
+      onHTTPRequest() {
+        const data = new ReadableStream({
+          start(controller) {
+            for (const part of [new Uint8Array(10), chunk, new Uint8Array(10)]) controller.enqueue(part);
+          },
+          cancel: () => cancelled.resolve(),
+        });
+        return { statusCode: 200, data };
+      },
+    });
+    const answer = await fetch(subject.url);
+    await assertRejects(() => answer.bytes(), TypeError);
+    await cancelled.promise;
+    assertEquals(
+      (await reported.promise as Error).message,
+      "Cannot send the stream: it has a chunk that is not a Uint8Array",
+    );
+  });
 }
 
 testWith([LINUX], "files that answer too late, or not at all, are closed", async () => {

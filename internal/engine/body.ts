@@ -5,7 +5,7 @@ import type { Bodies } from "./bodies.ts";
 import { type BodyReader, readerOf } from "./body_reader.ts";
 import { Chunks } from "./chunks.ts";
 import type { Progress } from "./deadlines.ts";
-import { ANSWER_TURNS, headerOf, isHTTP2, keepFreedMemory, takeArrivedBody, turns } from "./deno.ts";
+import { ANSWER_TURNS, headerOf, isHTTP2, isMadeByDeno, keepFreedMemory, takeArrivedBody, turns } from "./deno.ts";
 import { badRequest, type Fault, faultOf } from "./fault.ts";
 import { numberIn, trimmed } from "./header_values.ts";
 import type { Limits } from "./limits.ts";
@@ -25,6 +25,8 @@ const SMALL_CHUNK = 4096;
 const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body is incomplete";
+const TAKEN = "Cannot read the body: a function around `fetch` has read it, or is reading it";
+const NO_BYTES = "Cannot read the body: its stream has a chunk that is not a Uint8Array";
 const ANSWERED = "The request was refused, so the rest of its body is not read";
 
 /** The body of one request. */
@@ -195,11 +197,15 @@ export class RequestBody {
    * The reader. It is faster than `Request.bytes()` (C7), and need not read to the end.
    *
    * @param keeps Whether somebody keeps the chunks, so that each needs a separate buffer
+   * @throws {TypeError} If something else has begun to read the body
    */
   #open(keeps = false): BodyReader | undefined {
     if (this.#reader === undefined) {
       const stream = bodyOf(this.#request);
-      this.#reader = stream && (keeps ? stream.getReader() : readerOf(stream, this.#bodies.buffers));
+      if (stream?.locked || isUsed(this.#request)) throw new TypeError(TAKEN);
+      // The stream of a program may forget to answer the last read of a reader with buffers, which then would wait for ever.
+      const isOrdinary = keeps || !isMadeByDeno(this.#request);
+      this.#reader = stream && (isOrdinary ? stream.getReader() : readerOf(stream, this.#bodies.buffers));
     }
     return this.#reader ?? undefined;
   }
@@ -241,6 +247,8 @@ export class RequestBody {
     this.#ended = result.done;
     if (result.done && this.#length !== undefined && this.#size < this.#length) throw badRequest(NOT_WHOLE);
     if (result.done) return undefined;
+    // Only a body that a program made can have one.
+    if (!(result.value instanceof Uint8Array)) throw new TypeError(NO_BYTES);
     this.#bodies.deadlines.moved(this.progress);
     this.#size += result.value.length;
     if (result.value.length < SMALL_CHUNK) {
@@ -320,7 +328,12 @@ export class RequestBody {
 
   /** Once the answer has been sent, ends the connection if some of the body is left. */
   async #letGo(): Promise<void> {
-    const reader = this.#open();
+    let reader;
+    try {
+      reader = this.#open();
+    } catch {
+      return;
+    }
     await this.#info?.completed.catch(() => {});
     await turns(ANSWER_TURNS);
     await reader?.cancel().catch(() => {});
@@ -330,4 +343,9 @@ export class RequestBody {
 /** The original body of a Fetch `Request`, even after `bound()` has replaced it. */
 function bodyOf(request: Request): Request["body"] {
   return Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!.call(request);
+}
+
+/** The original `bodyUsed`. */
+function isUsed(request: Request): boolean {
+  return Object.getOwnPropertyDescriptor(Request.prototype, "bodyUsed")!.get!.call(request);
 }

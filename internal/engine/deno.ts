@@ -87,6 +87,11 @@ export function takeArrivedBody(request: Request): Uint8Array<ArrayBuffer> | und
   return arrived.body as Uint8Array<ArrayBuffer>;
 }
 
+/** Whether Deno made the request, so that its body is what came over the connection. Only such a request has the private object as searched for. */
+export function isMadeByDeno(request: Request): boolean {
+  return innerOf(request)?.header !== undefined;
+}
+
 /** Whether a request came over HTTP/2: Deno does not say, but there the host is not in a header. A client may send that too. */
 export function isHTTP2(request: Request): boolean {
   return headerOf(request, "host") === null;

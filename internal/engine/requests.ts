@@ -116,7 +116,10 @@ export class Requests {
   /** Refuses a body that could not be received. */
   #refuseFor(error: unknown, exchange: Exchange, body: RequestBody): Sent {
     const fault = faultOf(error);
-    if (fault === undefined) throw error;
+    if (fault === undefined) {
+      body.release();
+      throw error;
+    }
     return this.#refuse(exchange, body, fault);
   }
 
