@@ -39,6 +39,7 @@ Deno.test("an invalid command line is answered with one sentence that suggests a
     [["--secure", "--password-file", "not/there"], "Cannot read the file of --password-file"],
     [["int"], 'There is no command "int": did you mean init?'],
     [["stray"], '"stray"'],
+    [["--compression", "false"], '"false": a flag such as --secure takes no value'],
     [["show.ts"], 'There is no command "show.ts": did you mean --callbacks show.ts?'],
     [["my show.ts"], "did you mean --callbacks 'my show.ts'?"],
     [["8080"], "did you mean --port 8080?"],
