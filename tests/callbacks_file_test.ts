@@ -190,6 +190,20 @@ Deno.test("a file that does not hold valid callbacks is refused in one sentence 
       /exports none of onHTTPRequest, .*"export" in front of each callback$/,
     ],
     [
+      "a function by default",
+      "o.ts",
+      "export default function onHTTPRequest() {}",
+      "TypeError",
+      /its default export is not an object. Write: export default \{ onHTTPRequest\(\)/,
+    ],
+    [
+      "Python",
+      "p.py",
+      "def onHTTPRequest(webServerDAT, request, response):\n  return response\n",
+      "SyntaxError",
+      /p\.py:1:5: .*TypeScript: see docs\/porting\.md$/,
+    ],
+    [
       "callbacks by name and by default",
       "m.ts",
       "export default { onServerStart() {} }; export function onServerStop() {}",

@@ -118,6 +118,10 @@ if (Deno.build.os === "linux" && hasNetwork) {
     assertStringIncludes(screen, `${renderUnicodeCompact(url, { border: 2 })}\nThe QR code is for ${url}`);
   });
 
+  testWith(["script"], "--qr in a terminal of unknown size shows the QR code", async () => {
+    assertMatch(await inTerminal(0, /(?:QR code is for \S+|has \d+)\r?\n/), /The QR code is for http/);
+  });
+
   testWith(["script"], "--qr in a terminal that is too narrow says so", async () => {
     assertMatch(
       await inTerminal(20, /has \d+\r\n/),

@@ -35,6 +35,13 @@ Deno.test("the command line names the flag of a parameter, once a message", () =
   );
 });
 
+Deno.test("the command line writes a list that a message advises as the flag takes it", () => {
+  assertEquals(
+    withFlags('to allow it, set parameter "origins" to ["same","http://[::1]:8080"]', ["origins"]),
+    'to allow it, set parameter "origins" (--origins same,http://[::1]:8080)',
+  );
+});
+
 Deno.test("the message about a taken port names the flag on the command line, and not in a program", async () => {
   await using other = new WebServer({ port: 0, localaddress: "127.0.0.1" });
   await other.start();

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import deno from "../deno.json" with { type: "json" };
+import { parametersOf, parse } from "../internal/cli/flags.ts";
 import { verifyPassword, WebServer } from "../mod.ts";
 import { connect, disconnect, rawRequest } from "./helpers.ts";
 import { program, run, startProgram, urlOf } from "./program.ts";
@@ -38,6 +39,7 @@ Deno.test("an invalid command line is answered with one sentence that suggests a
     [["--secure", "--password-file", "not/there"], "Cannot read the file of --password-file"],
     [["int"], 'There is no command "int": did you mean init?'],
     [["stray"], '"stray"'],
+    [["--compression", "false"], '"false": a flag such as --secure takes no value'],
     [["show.ts"], 'There is no command "show.ts": did you mean --callbacks show.ts?'],
     [["my show.ts"], "did you mean --callbacks 'my show.ts'?"],
     [["8080"], "did you mean --port 8080?"],
@@ -93,6 +95,11 @@ Deno.test("every kind of flag reaches its parameter", async () => {
   );
   const answer = await (await fetch(urlOf(running))).json();
   assertEquals(answer, [["http://a.example", "http://b.example"], ["10.0.0.1"], 5, 0.5, true, "node"]);
+});
+
+Deno.test("a list may have spaces after its commas", async () => {
+  const { values } = await parse(["--origins", "same, http://a.example"]);
+  assertEquals(await parametersOf(values), { origins: ["same", "http://a.example"] });
 });
 
 Deno.test("init writes a callbacks file, never over another, and the program serves it", async () => {

@@ -1,7 +1,7 @@
 /** Limits of request bodies and of time, tested by going over them. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { answerTo, deferred, looking, raw, running } from "./helpers.ts";
+import { answerTo, deferred, looking, printed, raw, running } from "./helpers.ts";
 import { testWith } from "./programs.ts";
 import { output } from "./support/program.ts";
 
@@ -210,6 +210,17 @@ Deno.test("requestTimeout: a callback that does not settle in time is answered 5
   await subject.server.set({ requestTimeout: 0 });
   assertEquals(await (await fetch(subject.url)).text(), "late");
   assertEquals(subject.errors.length, 1);
+});
+
+Deno.test("a callback that does not settle in time is printed in one line, without a stack", async () => {
+  const lines = await printed("error", async () => {
+    await using subject = await running(
+      { onHTTPRequest: () => new Promise<void>(() => {}), onError: undefined! },
+      { requestTimeout: 0.05 },
+    );
+    await (await fetch(subject.url)).text();
+  });
+  assertEquals(lines, [['webserver1: onHTTPRequest did not finish within 0.05 s: see parameter "requestTimeout"']]);
 });
 
 Deno.test('body: "stream" runs the callback at once, with the body to be read from raw.body, text() or json()', async () => {

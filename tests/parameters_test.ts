@@ -95,10 +95,11 @@ for (const [name, { good, mistyped, out }] of Object.entries(VALUES)) {
   });
 }
 
-Deno.test("an unknown parameter is a TypeError with the name that was meant, or with all names, and without the value", () => {
+Deno.test("an unknown parameter is a TypeError that says what was meant, or names all, without the value", () => {
   const cases = [
     [{ prot: 1 }, 'Cannot set parameter "prot": there is no such parameter; did you mean "port"?'],
     [{ pasword: "hunter2" }, 'Cannot set parameter "pasword": there is no such parameter; did you mean "password"?'],
+    [{ onHTTPRequest() {} }, 'parameter "onHTTPRequest": it is a callback, so put it into parameter "callbacks"'],
     [
       { xyzzy: "hunter2" },
       'Cannot set parameter "xyzzy": there is no such parameter; the parameters are active, port, ',

@@ -152,6 +152,16 @@ Deno.test("request cannot be written to", async () => {
   assertEquals(await (await fetch(subject.url)).json(), Array(5).fill("TypeError"));
 });
 
+Deno.test("the error of an assignment to request names the field", async () => {
+  await using subject = await running({
+    onHTTPRequest(_webServer, request) {
+      Object.assign(request, { uri: "/other" });
+    },
+  });
+  await (await fetch(subject.url)).text();
+  assertEquals(subject.errors[0]!.error.message, 'Cannot set "uri" of the request: it is read-only');
+});
+
 Deno.test("headers, signal and raw are those of the Fetch request", async () => {
   await using subject = await looking(({ headers, signal, raw }) => [
     headers.get("x-a"),

@@ -307,6 +307,7 @@ const impossible: [what: string, answer: (response: ResponseDictionary) => unkno
   }, "content-type"],
   ["data that is a number", () => ({ statusCode: 200, data: 5 }), "data"],
   ["data that is a Map", () => ({ statusCode: 200, data: new Map([["a", 1]]) }), "data"],
+  ["data that is a promise", () => ({ statusCode: 200, data: Promise.resolve("x") }), "write `await` before it"],
   ["data that is a list with a loop", () => {
     const data: unknown[] = [];
     data.push(data);

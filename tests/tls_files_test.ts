@@ -50,7 +50,8 @@ const RSA = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
 const TAKES = "it accepts RSA of 2048 bits and up, EC on P-256, P-384 and P-521, and Ed25519";
 const CLOSED =
   'does not open with parameter "password": either the password is wrong, or Deno does not support the encryption ' +
-  "(it supports PKCS#8 with PBES2 or scrypt and AES, and the older format of OpenSSL with AES or 3DES)";
+  "(it supports PKCS#8 with PBES2 or scrypt and AES, and the older format of OpenSSL with AES or 3DES); " +
+  "`openssl pkey -aes256 -in OLD -out NEW` makes a copy that Deno can open";
 
 for (
   const [kind, options] of [
@@ -168,6 +169,16 @@ for (
     await assertRefused(files, parameters, `Cannot use parameter "privatekey": "encrypted.key" ${CLOSED}`);
   });
 }
+
+tlsTest("a key that `openssl req` has encrypted opens after the command that its refusal names", async (files) => {
+  const password = `pass:${PASSWORD}`;
+  const made = "req -x509 -newkey rsa:2048 -keyout old.key -out server.pem -subj /CN=localhost".split(" ");
+  await files.openssl(...made, "-passout", password);
+  await files.openssl(..."pkey -aes256 -in old.key -out new.key".split(" "), "-passin", password, "-passout", password);
+  const pair = { privatekey: files.path("new.key"), certificate: files.path("server.pem") };
+  await using subject = await running(greeting, { secure: true, ...pair, password: PASSWORD });
+  assertStringIncludes(subject.server.address!.url, "https:");
+});
 
 for (
   const [kind, options] of [

@@ -142,7 +142,8 @@ Deno.test("swapped arguments and data of the wrong type are a TypeError that say
   const { server } = subject;
   assertThrows(() => server.webSocketSendText("hello", "127.0.0.1:5000"), TypeError, "The client comes first");
   assertThrows(() => server.webSocketClose("hello"), TypeError, '"hello"');
-  assertThrows(() => server.webSocketSendText("127.0.0.1:1", 5 as never), TypeError, "not a string");
+  assertThrows(() => server.webSocketSendText("127.0.0.1:1", 5 as never), TypeError, "not a string, but a number");
+  assertThrows(() => server.webSocketSendText("127.0.0.1:1", undefined as never), TypeError, "but undefined");
   assertThrows(() => server.webSocketSendBinary("127.0.0.1:1", "x" as never), TypeError, "not a Uint8Array");
   assertThrows(() => server.webSocketSendBinary("127.0.0.1:1", new Blob() as never), TypeError, "not a Uint8Array");
   assertEquals(server.webSocketSendText("[::1]:5000", "to nobody"), false);

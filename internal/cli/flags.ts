@@ -98,7 +98,7 @@ function valueOf(name: keyof WebServerParameters, text: string | boolean): unkno
   const usual = defaults[name];
   if (typeof usual === "number") return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
   const list = Array.isArray(usual) || (name === "origins" && text !== "same" && text !== "any");
-  return list ? text.split(",").filter((item) => item !== "") : text;
+  return list ? text.split(",").map((item) => item.trim()).filter((item) => item !== "") : text;
 }
 
 async function readPassword(file: string): Promise<string> {

@@ -24,6 +24,9 @@ function meantBy(word: string): string | undefined {
 /** Checks a word in the place of a command. */
 export function checkCommand(word: string): void {
   if (COMMANDS.includes(word)) return;
+  if (/^(?:true|false|on|off|yes|no)$/i.test(word)) {
+    throw new UsageError(`There is no command "${word}": a flag such as --secure takes no value, so leave it out`);
+  }
   const meant = meantBy(word);
   throw new UsageError(
     `There is no command ${JSON.stringify(word)}${meant === undefined ? "" : `: did you mean ${meant}?`}`,

@@ -44,7 +44,8 @@ export async function qrCode(address: ListenAddress): Promise<string[]> {
   const lines = (await load()).renderUnicodeCompact(url, { border: BORDER }).split("\n");
   const width = lines[0]!.length;
   const { columns } = Deno.consoleSize();
-  if (columns < width) {
+  // A terminal that does not know its size has 0, as over some serial lines and in containers.
+  if (columns > 0 && columns < width) {
     throw new Error(`Cannot show a QR code: it is ${width} columns wide, and the terminal has ${columns}`);
   }
   const others = places.length > 1 ? "; --localaddress ADDRESS chooses another one" : "";

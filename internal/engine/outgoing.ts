@@ -4,6 +4,7 @@ import { fastest } from "./deno.ts";
 import type { Message } from "./outbox.ts";
 
 function shown(value: unknown): string {
+  if (value === undefined) return "undefined";
   return typeof value === "object" ? Deno.inspect(value, { depth: 0, strAbbreviateSize: 40 }) : `a ${typeof value}`;
 }
 

@@ -139,6 +139,11 @@ function pick(module: Exports, shown: string): Callbacks {
       `Cannot load callbacks "${shown}": it exports some by their names and some by default. Export all in the same way`,
     );
   }
+  if (callbacks === undefined && typeof byDefault === "function") {
+    throw new TypeError(
+      `Cannot load callbacks "${shown}": its default export is not an object. Write: export default { onHTTPRequest() { ... } }`,
+    );
+  }
   if (callbacks === undefined) {
     throw new TypeError(
       `Cannot load callbacks "${shown}": it exports none of ${
@@ -207,7 +212,11 @@ function explained(cause: unknown, { url, shown, loaded }: Module): Error {
   }
   if (cause instanceof SyntaxError || detail.startsWith("SyntaxError: ")) {
     const asJavaScript = loaded.startsWith("file:") && !isScript(url);
-    const hint = asJavaScript ? '. Set parameter "language" to "node" to load it as TypeScript' : "";
+    const hint = /\.py$/i.test(url.pathname)
+      ? ". Callbacks in Python must be translated to TypeScript: see docs/porting.md"
+      : asJavaScript
+      ? '. Set parameter "language" to "node" to load it as TypeScript'
+      : "";
     return new SyntaxError(`${said}${tidy(detail.replace("SyntaxError: ", ""))}${hint}`, { cause });
   }
   return new Error(`${said}${tidy(detail).replace(/\.$/, "")}`, { cause });

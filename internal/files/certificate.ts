@@ -133,7 +133,8 @@ function openKey(source: Source, { label, text }: Section, password: string): Ke
       ? fault(
         source,
         'does not open with parameter "password": either the password is wrong, or Deno does not support the encryption ' +
-          "(it supports PKCS#8 with PBES2 or scrypt and AES, and the older format of OpenSSL with AES or 3DES)",
+          "(it supports PKCS#8 with PBES2 or scrypt and AES, and the older format of OpenSSL with AES or 3DES); " +
+          "`openssl pkey -aes256 -in OLD -out NEW` makes a copy that Deno can open",
         Error,
       )
       : fault(

@@ -122,7 +122,7 @@ export class Cooks {
     const late = stopped
       ? 'before the server stopped: see parameter "shutdownTimeout"'
       : `within ${requestTimeout} s: see parameter "requestTimeout"`;
-    this.report(new Error(`${name} did not finish ${late}`), name);
+    this.report(new Error(`${name} did not finish ${late}`), name, false, "");
     return new Failure(503, "It took too long");
   }
 
@@ -145,7 +145,7 @@ export class Cooks {
    *
    * @param name The callback or method that failed
    * @param isTold Whether the program gets the error in another way, so that it is not printed
-   * @param did What it did, as a part of the printed sentence
+   * @param did What it did, as a part of the printed sentence; blank if the message of the error says it
    */
   report(error: unknown, name: string, isTold = false, did = "threw"): void {
     this.errors++;
@@ -153,7 +153,8 @@ export class Cooks {
     if (this.has("onError")) {
       this.run("onError", [error, name]);
     } else if (!isTold) {
-      if (OWN.includes(name) && error instanceof Error) this.#printError(name, printable(error.message));
+      const isOwn = OWN.includes(name) || did === "";
+      if (isOwn && error instanceof Error) this.#printError(name, printable(error.message));
       else this.#printError(name, `${name} ${did}`, error);
     }
   }

@@ -25,6 +25,7 @@ export function headerFields(): HeaderFields {
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
+  if (value instanceof Promise) return "a promise (write `await` before it)";
   return Array.isArray(value) ? "a list" : `an object (${value.constructor?.name ?? "without a prototype"})`;
 }
 

@@ -1,5 +1,6 @@
 /** Changing parameters: the check of a change, the parameters after it, and what it affects. */
 
+import { CALLBACK_NAMES } from "./callback_names.ts";
 import type { Kind } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 import {
@@ -33,6 +34,9 @@ export function checkParameters(change: ParameterChange): Partial<WebServerParam
 function checkParameter(name: string, value: unknown): void {
   const cannot = `Cannot set parameter "${name}"`;
   if (!isParameter(name)) {
+    if (nearest(name, CALLBACK_NAMES) !== undefined && typeof value === "function") {
+      throw new TypeError(`${cannot}: it is a callback, so put it into parameter "callbacks"`);
+    }
     const meant = nearest(name, PARAMETER_NAMES);
     throw new TypeError(
       `${cannot}: there is no such parameter; ` +

@@ -188,7 +188,9 @@ const dictionary: ProxyHandler<Fields> = {
     return { value, enumerable: true, configurable: true, writable: false };
   },
   // Read-only: assignments, `delete`, `Object.defineProperty` and `Object.freeze` throw a TypeError.
-  set: () => false,
+  set(_fields, key) {
+    throw new TypeError(`Cannot set ${JSON.stringify(String(key))} of the request: it is read-only`);
+  },
   defineProperty: () => false,
   deleteProperty: () => false,
   preventExtensions: () => false,

@@ -14,9 +14,10 @@ import type { HTTPAnswer, RequestDictionary, ResponseDictionary, WebServer } fro
  * A request has arrived, with its whole body. Return the answer; if you return nothing, it is 404.
  *
  * @param request `method`, `uri` (no query), `pars` (the query), `clientAddress`, `serverAddress`, `data` (the body, as
- * bytes; `await request.text()` and `await request.json()` read it), and each header: `request["Authorization"]`
- * @param response `statusCode`, `statusReason`, `data` (text, bytes, a Blob or a stream); every other key is sent as a
- * header: `response["Content-Type"] = "application/json"`
+ * bytes; `await request.text()`, `request.json()` and `request.formData()` read it), and each header:
+ * `request["Authorization"]`
+ * @param response `statusCode`, `statusReason`, `data` (text, bytes, a Blob, a stream, or an object to send as JSON); every
+ * other key is sent as a header: `response["Content-Type"] = "image/jpeg"`
  */
 export function onHTTPRequest(
   webServer: WebServer,
