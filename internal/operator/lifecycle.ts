@@ -33,6 +33,11 @@ const IN_USE: Record<Saved, string> = {
   callbacks: "The saved callbacks are in use",
   certificate: "The saved certificate is in use",
 };
+/** What is said after the reason why it cannot be used. */
+const KEPT: Record<Saved, string> = {
+  callbacks: "The callbacks from before stay in use",
+  certificate: "The certificate from before stays in use",
+};
 
 /** Milliseconds that `onServerStop` has at least. */
 const LEAST_STOP = 500;
@@ -248,7 +253,12 @@ export class Lifecycle {
       const read = what === "callbacks"
         ? async () => ({ ...files, callbacks: await readCallbacks(parameters) })
         : async () => ({ ...files, certificate: await certificateOf(parameters) });
-      await this.#change({}, { read });
+      try {
+        await this.#change({}, { read });
+      } catch (error) {
+        if (error instanceof Error) error.message += `. ${KEPT[what]}`;
+        throw error;
+      }
       // Key and certificate that are replaced together are two saves, and one change.
       if (what === "certificate" && isSame(files.certificate, this.#files?.certificate)) return;
       print("log", `${parameters.name}: ${IN_USE[what]}`);
