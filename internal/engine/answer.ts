@@ -65,7 +65,8 @@ function sent(data: Content, exchange: Exchange): ReadableStream {
 function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
+    // Otherwise its length would follow that of a buffer that can be resized.
+    : new Uint8Array(data, 0, data.byteLength);
 }
 
 function withLength(headers: HeadersInit | undefined, length: number): Headers {

@@ -178,8 +178,10 @@ export class Sendings {
         controller.close();
       } else if (bytes === null) {
         sending.fail(new TypeError("Cannot send the stream: it has a chunk that is not a Uint8Array"));
-      } else if (bytes.buffer.detached) {
-        sending.fail(new TypeError("The bytes of `response.data` were transferred before they were sent"));
+      } else if (bytes.buffer.detached || (bytes === rest && bytes.length === 0)) {
+        sending.fail(
+          new TypeError("The bytes of `response.data` were transferred, or cut by `resize()`, before they were sent"),
+        );
       } else {
         const isLarge = bytes.length > PIECE;
         rest = isLarge ? bytes.subarray(PIECE) : undefined;
