@@ -225,6 +225,35 @@ for (const [what, chunk] of Object.entries(NO_BYTES)) {
   });
 }
 
+/** Ways to take bytes away that are still to be sent. */
+const LOSSES: Record<string, (buffer: ArrayBuffer) => unknown> = {
+  "transferred": (buffer) => buffer.transfer(),
+  "cut": (buffer) => buffer.resize(10),
+};
+
+for (const [what, lose] of Object.entries(LOSSES)) {
+  Deno.test(`bytes that are ${what} while they are sent are an error, and the connection ends`, async () => {
+    // More than the buffers of a connection hold.
+    const data = new ArrayBuffer(32 << 20, { maxByteLength: 32 << 20 });
+    const reported = deferred<unknown>();
+    await using subject = await running({
+      onError: (_webServer, error) => reported.resolve(error),
+      onHTTPRequest: () => ({ statusCode: 200, data }),
+    });
+    const answer = await fetch(subject.url);
+    const reader = answer.body!.getReader();
+    await reader.read();
+    lose(data);
+    await assertRejects(async () => {
+      while (!(await reader.read()).done);
+    }, TypeError);
+    assertEquals(
+      (await reported.promise as Error).message,
+      "The bytes of the answer were transferred, or cut by `resize()`, before they were sent",
+    );
+  });
+}
+
 testWith([LINUX], "files that answer too late, or not at all, are closed", async () => {
   const path = await Deno.makeTempFile();
   await Deno.truncate(path, 1 << 20);

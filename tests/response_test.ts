@@ -307,6 +307,11 @@ const impossible: [what: string, answer: (response: ResponseDictionary) => unkno
   }, "content-type"],
   ["data that is a number", () => ({ statusCode: 200, data: 5 }), "data"],
   ["data that is a Map", () => ({ statusCode: 200, data: new Map([["a", 1]]) }), "data"],
+  ["data whose bytes were transferred", () => {
+    const data = new Uint8Array(3);
+    data.buffer.transfer();
+    return { statusCode: 200, data };
+  }, "its bytes were transferred"],
   ["data that is a promise", () => ({ statusCode: 200, data: Promise.resolve("x") }), "write `await` before it"],
   ["data that is a list with a loop", () => {
     const data: unknown[] = [];

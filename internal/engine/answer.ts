@@ -38,6 +38,12 @@ export function isContent(data: unknown): data is Content {
   return typeof data === "string" || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob;
 }
 
+/** Whether the bytes of the data were transferred to something else, such as a worker. */
+export function isTransferred(data: unknown): boolean {
+  const buffer = ArrayBuffer.isView(data) ? data.buffer : data;
+  return buffer instanceof ArrayBuffer && buffer.detached;
+}
+
 /** Marks answers that take time to send. A WeakSet of them would burden the garbage collector. */
 const LASTING = Symbol("lasting");
 
@@ -65,7 +71,8 @@ function sent(data: Content, exchange: Exchange): ReadableStream {
 function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
+    // Otherwise its length would follow that of a buffer that can be resized.
+    : new Uint8Array(data, 0, data.byteLength);
 }
 
 function withLength(headers: HeadersInit | undefined, length: number): Headers {

@@ -177,8 +177,10 @@ export class Sendings {
       if (bytes === undefined) {
         this.#forget(sending);
         controller.close();
-      } else if (bytes.buffer.detached) {
-        sending.fail(new TypeError("The bytes of the answer were transferred before they were sent"));
+      } else if (bytes.buffer.detached || (bytes === rest && bytes.length === 0)) {
+        sending.fail(
+          new TypeError("The bytes of the answer were transferred, or cut by `resize()`, before they were sent"),
+        );
       } else {
         const isLarge = bytes.length > PIECE;
         rest = isLarge ? bytes.subarray(PIECE) : undefined;

@@ -1,7 +1,16 @@
 /** The `response` dictionary, and the Fetch `Response` made of it. */
 
 import { STATUS_TEXT } from "@std/http/status";
-import { answerFrom, answerWith, type Content, discard, isContent, NOSNIFF, TEXT } from "../engine/answer.ts";
+import {
+  answerFrom,
+  answerWith,
+  type Content,
+  discard,
+  isContent,
+  isTransferred,
+  NOSNIFF,
+  TEXT,
+} from "../engine/answer.ts";
 import type { Exchange } from "../engine/exchange.ts";
 import type { HeaderValue, ResponseDictionary } from "./dictionaries.ts";
 import { type HeaderFields, headerFields, isDictionary, kindOf, merge, toHeaders, valueOf } from "./header_fields.ts";
@@ -168,6 +177,7 @@ function fromDictionary(dictionary: Partial<ResponseDictionary>, exchange: Excha
         "be sent as JSON",
     );
   }
+  if (isTransferred(data)) throw new TypeError("Cannot send `data`: its bytes were transferred, so they are gone");
   // If the length is known, the callback's own value does not count.
   if (known && parts.fields) delete parts.fields["content-length"];
   const headers = headersFor(parts);
