@@ -328,15 +328,16 @@ export class RequestBody {
 
   /** Once the answer has been sent, ends the connection if some of the body is left. */
   async #letGo(): Promise<void> {
-    let reader;
+    let rest: Pick<BodyReader, "cancel"> | null | undefined;
     try {
-      reader = this.#open();
+      rest = this.#open();
     } catch {
-      return;
+      // A function around `fetch` has read a part of it.
+      rest = bodyOf(this.#request);
     }
     await this.#info?.completed.catch(() => {});
     await turns(ANSWER_TURNS);
-    await reader?.cancel().catch(() => {});
+    await rest?.cancel().catch(() => {});
   }
 }
 
