@@ -2,10 +2,10 @@
 
 import { refusal } from "./answer.ts";
 import type { Bodies } from "./bodies.ts";
-import { type BodyReader, readerOf } from "./body_reader.ts";
+import { bodyOf, type BodyReader, readerOf } from "./body_reader.ts";
 import { Chunks } from "./chunks.ts";
 import type { Progress } from "./deadlines.ts";
-import { ANSWER_TURNS, headerOf, isHTTP2, isMadeByDeno, keepFreedMemory, takeArrivedBody, turns } from "./deno.ts";
+import { ANSWER_TURNS, headerOf, isHTTP2, keepFreedMemory, takeArrivedBody, turns } from "./deno.ts";
 import { badRequest, type Fault, faultOf } from "./fault.ts";
 import { numberIn, trimmed } from "./header_values.ts";
 import type { Limits } from "./limits.ts";
@@ -25,7 +25,6 @@ const SMALL_CHUNK = 4096;
 const READ_ON = 16 * 1024 * 1024;
 const FILM = 1024 * 1024 * 1024;
 const NOT_WHOLE = "The body is incomplete";
-const TAKEN = "Cannot read the body: a function around `fetch` has read it, or is reading it";
 const NO_BYTES = "Cannot read the body: its stream has a chunk that is not a Uint8Array";
 const ANSWERED = "The request was refused, so the rest of its body is not read";
 
@@ -200,13 +199,7 @@ export class RequestBody {
    * @throws {TypeError} If something else has begun to read the body
    */
   #open(keeps = false): BodyReader | undefined {
-    if (this.#reader === undefined) {
-      const stream = bodyOf(this.#request);
-      if (stream?.locked || isUsed(this.#request)) throw new TypeError(TAKEN);
-      // The stream of a program may forget to answer the last read of a reader with buffers, which then would wait for ever.
-      const isOrdinary = keeps || !isMadeByDeno(this.#request);
-      this.#reader = stream && (isOrdinary ? stream.getReader() : readerOf(stream, this.#bodies.buffers));
-    }
+    if (this.#reader === undefined) this.#reader = readerOf(this.#request, this.#bodies.buffers, keeps);
     return this.#reader ?? undefined;
   }
 
@@ -339,14 +332,4 @@ export class RequestBody {
     await turns(ANSWER_TURNS);
     await rest?.cancel().catch(() => {});
   }
-}
-
-/** The original body of a Fetch `Request`, even after `bound()` has replaced it. */
-function bodyOf(request: Request): Request["body"] {
-  return Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!.call(request);
-}
-
-/** The original `bodyUsed`. */
-function isUsed(request: Request): boolean {
-  return Object.getOwnPropertyDescriptor(Request.prototype, "bodyUsed")!.get!.call(request);
 }

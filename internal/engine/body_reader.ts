@@ -1,5 +1,7 @@
 /** Reading the stream of a request body chunk by chunk. */
 
+import { isMadeByDeno } from "./deno.ts";
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Size of the buffers that are used again, in bytes, and how many are kept. */
@@ -57,17 +59,35 @@ class ReusingReader implements BodyReader {
   }
 }
 
+const TAKEN = "Cannot read the body: a function around `fetch` has read it, or is reading it";
+
+/** The original property of a Fetch `Request`, even after `bound()` has replaced it. */
+function original<Name extends "body" | "bodyUsed">(name: Name, request: Request): Request[Name] {
+  return Object.getOwnPropertyDescriptor(Request.prototype, name)!.get!.call(request);
+}
+
+/** The original body of a Fetch `Request`. */
+export function bodyOf(request: Request): Request["body"] {
+  return original("body", request);
+}
+
 /**
- * Reads a body in chunks that nobody keeps.
+ * Reads the body of a request. Null if it has none.
  *
- * @throws {TypeError} If the stream is locked
+ * @param keeps Whether somebody keeps the chunks, so that each needs a separate buffer
+ * @throws {TypeError} If something else has begun to read the body
  */
-export function readerOf(stream: ReadableStream<Bytes>, buffers: Buffers): BodyReader {
+export function readerOf(request: Request, buffers: Buffers, keeps: boolean): BodyReader | null {
+  const stream = bodyOf(request);
+  if (stream === null) return null;
+  if (stream.locked || original("bodyUsed", request)) throw new TypeError(TAKEN);
+  // The stream of a program may forget to answer the last read of a reader with buffers, which then would wait for ever.
+  if (keeps || !isMadeByDeno(request)) return stream.getReader();
   let reader: ReadableStreamBYOBReader;
   try {
     reader = stream.getReader({ mode: "byob" });
   } catch {
-    // A program may have made the `Request`, with a stream that is not a stream of bytes.
+    // Deno makes an ordinary stream of a body that has arrived with its head.
     return stream.getReader();
   }
   return new ReusingReader(reader, buffers);

@@ -216,7 +216,7 @@ export type Effect =
   /** The server moves to another listener, and reads its files again. */
   | "listener";
 
-/** All there is to know about a parameter. */
+/** Everything about a parameter. */
 interface Parameter<Value> {
   readonly default: Value;
   readonly kind: kinds.Kind<Value>;
